@@ -1,0 +1,79 @@
+"""What a client can be told about a reply, live. At most once each: whatever is missed is read from the store.
+
+`offset` counts Unicode code points. The text of a delta belongs at its offset; a new attempt starts again at 0 and replaces all;
+so does a delta at offset 0 of the same attempt, which is how a snapshot of the text so far is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from imcore.chat_record import ReplyError
+from imcore.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    type: ClassVar[str] = "reply.started"
+    record_id: str
+    attempt: int
+    session_id: str
+    user_message_id: str
+    ai_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDelta:
+    type: ClassVar[str] = "reply.delta"
+    record_id: str
+    attempt: int
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCompleted:
+    type: ClassVar[str] = "reply.completed"
+    record_id: str
+    attempt: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    type: ClassVar[str] = "reply.failed"
+    record_id: str
+    attempt: int
+    error: ReplyError
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCancelled:
+    type: ClassVar[str] = "reply.cancelled"
+    record_id: str
+    attempt: int
+    message: Message | None
+
+
+ReplyEnded = ReplyCompleted | ReplyFailed | ReplyCancelled
+ReplyEvent = ReplyStarted | ReplyDelta | ReplyEnded
+
+
+@dataclass(frozen=True, slots=True)
+class StopReply:
+    """Asks whoever writes this reply to stop and to keep the text so far."""
+
+    type: ClassVar[str] = "stop"
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReply:
+    """Asks whoever writes this reply for a delta at offset 0 with the whole text so far."""
+
+    type: ClassVar[str] = "show"
+    record_id: str
+
+
+WriterRequest = StopReply | ShowReply

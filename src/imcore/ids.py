@@ -1,0 +1,81 @@
+"""Ids: how the server makes them, and which ones it accepts from clients."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+import uuid
+
+from imcore.errors import ForbiddenError, InvalidRequestError, InvalidUserIdError
+
+AI_USER_ID = "im:ai"
+"""`from_user_id` of every reply. No user can have it: a user id never contains `:`."""
+
+MAX_SESSION_ID_CHARS = 48
+
+_USER_ID = re.compile(r"[A-Za-z0-9._@|-]{1,48}")
+_SESSION_NAME = re.compile(r"[A-Za-z0-9._@|:-]{1,46}")
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+_RANDOM_BITS = (1 << 74) - 1
+
+
+def new_id() -> str:
+    """A UUIDv7 (RFC 9562): 48 bits of Unix milliseconds, then 74 random bits."""
+    return _uuid7(time.time_ns() // 1_000_000, secrets.randbits(74))
+
+
+def reply_message_id(record_id: str) -> str:
+    """The id of the message that answers a record: one for the record's whole life, whatever its attempts.
+
+    It is derived, not drawn: so every attempt would store the same id, and the unique index on `message_id` is a last
+    guard against a doubled reply. It keeps the record's timestamp, so it is a UUIDv7 as well.
+    """
+    record = uuid.UUID(record_id).int
+    digest = hashlib.blake2b(record_id.encode(), digest_size=10, person=b"im.reply").digest()
+    return _uuid7(record >> 80, int.from_bytes(digest, "big") & _RANDOM_BITS)
+
+
+def _uuid7(unix_ms: int, random: int) -> str:
+    high, low = random >> 62, random & ((1 << 62) - 1)
+    return str(uuid.UUID(int=(unix_ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low))
+
+
+def check_user_id(user_id: str) -> str:
+    """Return `user_id`, or raise `InvalidUserIdError` naming the accepted form."""
+    if not _USER_ID.fullmatch(user_id):
+        raise InvalidUserIdError("A user id is 1 to 48 characters of A-Z a-z 0-9 . _ @ | - ; use a token with such a `sub`.")
+    return user_id
+
+
+def check_message_id(message_id: str) -> str:
+    """Return `message_id`, or raise `InvalidRequestError` naming the accepted form."""
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise InvalidRequestError("message_id: 1 to 64 characters of A-Z a-z 0-9 . _ : - are accepted.")
+    return message_id
+
+
+def owned_session_id(user_id: str, session_id: str | None) -> str:
+    """The session that `user_id` means: the default one for None.
+
+    Raises:
+        InvalidRequestError: no session of anybody can have this id.
+        ForbiddenError: the session is another user's.
+    """
+    if session_id is None or session_id == user_id:
+        return user_id
+    owner, colon, name = session_id.partition(":")
+    if len(session_id) > MAX_SESSION_ID_CHARS or not _USER_ID.fullmatch(owner) or (colon and not _SESSION_NAME.fullmatch(name)):
+        raise InvalidRequestError(
+            f"session_id: your user id, or your user id + ':' + a name of A-Z a-z 0-9 . _ @ | : - , at most {MAX_SESSION_ID_CHARS} characters in all."
+        )
+    if owner != user_id:
+        raise ForbiddenError("This session belongs to another user.")
+    return session_id
+
+
+def session_owner(session_id: str) -> str:
+    """The user whose session this is."""
+    return session_id.partition(":")[0]

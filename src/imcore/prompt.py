@@ -1,0 +1,60 @@
+"""What the model is given: the system prompt, then as much of the latest conversation as the budget allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imcore.message import Message, MessageType
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    role: Role
+    content: str
+
+
+Prompt = Sequence[PromptMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBudget:
+    """How much of the history a prompt holds; the message to be answered is always in it, whatever its length."""
+
+    system_prompt: str = ""
+    history_messages: int = 20
+    history_tokens: int = 4000
+
+    def build(self, window: Sequence[Message]) -> list[PromptMessage]:
+        """The prompt that answers the last message of `window` (conversation order, oldest first).
+
+        The newest messages win; the history never begins with a reply whose question was left out.
+        """
+        chosen: list[Message] = []
+        tokens = 0
+        for message in reversed(window):
+            tokens += approximate_tokens(message.msg_content)
+            if chosen and (len(chosen) >= self.history_messages or tokens > self.history_tokens):
+                break
+            chosen.append(message)
+        while len(chosen) > 1 and chosen[-1].msg_type is MessageType.AI_REPLY:
+            chosen.pop()
+        system = [PromptMessage(Role.SYSTEM, self.system_prompt)] if self.system_prompt else []
+        return system + [PromptMessage(_role(message), message.msg_content) for message in reversed(chosen)]
+
+
+def approximate_tokens(text: str) -> int:
+    """About as many tokens as a model would count, without its vocabulary: 4 characters of ASCII a token, else 1.5, and 4 a message."""
+    ascii_chars = len(text) if text.isascii() else sum(char < "\x80" for char in text)
+    return 4 + ascii_chars // 4 + round((len(text) - ascii_chars) / 1.5)
+
+
+def _role(message: Message) -> Role:
+    return Role.ASSISTANT if message.msg_type is MessageType.AI_REPLY else Role.USER
