@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from imcore.errors import LLMError
+from imcore.errors import RETRYABLE_REPLY_CODES, LLMError
 
 
 class ReplyStatus(IntEnum):
@@ -126,8 +126,12 @@ class ReplyError:
 
     code: str
     message: str
-    retryable: bool
+
+    @property
+    def retryable(self) -> bool:
+        """Whether a retry can succeed without anybody changing anything."""
+        return self.code in RETRYABLE_REPLY_CODES
 
     @classmethod
     def of(cls, error: LLMError) -> ReplyError:
-        return cls(error.code, error.detail[:MAX_ERROR_MESSAGE_CHARS], error.retryable)
+        return cls(error.code, error.detail[:MAX_ERROR_MESSAGE_CHARS])

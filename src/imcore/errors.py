@@ -128,11 +128,6 @@ class LLMError(IMError):
 
     code = "llm_error"
 
-    def __init__(self, detail: str, *, code: str | None = None, retryable: bool | None = None) -> None:
-        super().__init__(detail)
-        self.code = code or type(self).code
-        self.retryable = type(self).retryable if retryable is None else retryable
-
 
 class LLMTimeoutError(LLMError):
     """No first token in time, a stall between tokens, or the whole reply took too long."""
@@ -166,3 +161,27 @@ class LLMStreamCutError(LLMError):
 
     code = "llm_stream_cut"
     retryable = True
+
+
+class LLMBadOutputError(LLMError):
+    """What the model or chain gave cannot be understood as a reply."""
+
+    code = "llm_bad_output"
+
+
+class AttemptsExhaustedError(LLMError):
+    """Each attempt to write the reply was broken off by a crash."""
+
+    code = "attempts_exhausted"
+    retryable = True
+
+
+class WritingDefectError(LLMError):
+    """An error that nobody foresaw broke the writing off; the log has its traceback."""
+
+    code = "internal_error"
+    retryable = True
+
+
+RETRYABLE_REPLY_CODES = frozenset(kind.code for kind in LLMError.__subclasses__() if kind.retryable)
+"""The `error_code`s of failed replies that a retry alone can heal."""

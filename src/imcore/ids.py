@@ -16,7 +16,7 @@ AI_USER_ID = "im:ai"
 MAX_SESSION_ID_CHARS = 48
 
 _USER_ID = re.compile(r"[A-Za-z0-9._@|-]{1,48}")
-_SESSION_NAME = re.compile(r"[A-Za-z0-9._@|:-]{1,46}")
+_SESSION_ID = re.compile(r"[A-Za-z0-9._@|-]+(:[A-Za-z0-9._@|:-]+)?")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 _RANDOM_BITS = (1 << 74) - 1
@@ -66,12 +66,12 @@ def owned_session_id(user_id: str, session_id: str | None) -> str:
     """
     if session_id is None or session_id == user_id:
         return user_id
-    owner, colon, name = session_id.partition(":")
-    if len(session_id) > MAX_SESSION_ID_CHARS or not _USER_ID.fullmatch(owner) or (colon and not _SESSION_NAME.fullmatch(name)):
+    if len(session_id) > MAX_SESSION_ID_CHARS or not _SESSION_ID.fullmatch(session_id):
         raise InvalidRequestError(
-            f"session_id: your user id, or your user id + ':' + a name of A-Z a-z 0-9 . _ @ | : - , at most {MAX_SESSION_ID_CHARS} characters in all."
+            "session_id: your user id, or your user id + ':' + a name of A-Z a-z 0-9 . _ @ | : - , "
+            f"at most {MAX_SESSION_ID_CHARS} characters in all."
         )
-    if owner != user_id:
+    if session_owner(session_id) != user_id:
         raise ForbiddenError("This session belongs to another user.")
     return session_id
 

@@ -168,7 +168,8 @@ class MessageStore(Protocol):
     async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
         """Take the session's oldest open record for `lease_s` seconds of the store's own clock.
 
-        `attempt` grows by one and is the fence of everything that follows. None if the session has no open record, or if its
+        `attempt` grows by one and is the fence of everything that follows. A new attempt starts with no text: the stored text so far
+        is cleared, the record returned still has what the last attempt left. None if the session has no open record, or if its
         oldest one runs: so one reply runs in a session at a time, in the order of the messages. Of many concurrent claims, through any
         number of stores, one wins.
         """
@@ -269,7 +270,7 @@ class Notifier(Protocol):
     ) -> None:
         """Call back, on the event loop, for all that is published from now until the notifier is closed.
 
-        `on_gap` is called when events may have been missed and the connection is back: read the store.
+        `on_gap` is called when events may have been missed, here or on the publisher's side, and the connection is back: read the store.
         """
 
     @abstractmethod

@@ -1,0 +1,107 @@
+"""LiveReplies: the text so far of the replies that run now, as one process hears it live.
+
+It hands on only what fits without a gap: a client that began with the text from here and applies what is handed on has, at
+every moment, a true beginning of the reply. What does not fit makes it ask the writer to show the whole text so far.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from imcore.events import ReplyDelta, ReplyEnded, ReplyEvent, ReplyStarted, ShowReply
+
+ASK_AGAIN_S = 0.5
+MAX_ENDED = 20_000
+
+
+@dataclass(slots=True)
+class LiveReply:
+    """What was heard of one attempt. `parts` joined is the text, `chars` its length in code points."""
+
+    user_id: str
+    attempt: int
+    parts: list[str] = field(default_factory=list)
+    chars: int = 0
+
+    @property
+    def text(self) -> str:
+        if len(self.parts) > 1:
+            self.parts = ["".join(self.parts)]
+        return self.parts[0] if self.parts else ""
+
+
+class LiveReplies:
+    """Feed it every event in the order heard; send on what it returns."""
+
+    def __init__(self, ask: Callable[[ShowReply], None], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ask = ask
+        self._monotonic = monotonic
+        self._running: dict[str, LiveReply] = {}
+        self._ended: OrderedDict[str, int] = OrderedDict()
+        self._asked: dict[str, float] = {}
+
+    def hear(self, user_id: str, event: ReplyEvent) -> ReplyEvent | None:
+        """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing."""
+        if event.attempt <= self._ended.get(event.record_id, 0) or event.attempt < self._attempt(event.record_id):
+            return None  # of an attempt that is over: a late delta, or a writer that lost its lease and does not know yet
+        if isinstance(event, ReplyDelta):
+            return self._hear_delta(user_id, event)
+        if isinstance(event, ReplyStarted):
+            if event.attempt == self._attempt(event.record_id):
+                return None
+            self._running[event.record_id] = LiveReply(user_id, event.attempt)
+            return event
+        return self._hear_end(event)
+
+    def snapshot(self, record_id: str) -> ReplyDelta | None:
+        """The whole text so far as one delta; None if it is not known here."""
+        reply = self._running.get(record_id)
+        return ReplyDelta(record_id, reply.attempt, 0, reply.text) if reply else None
+
+    def running(self) -> list[tuple[str, str]]:
+        """(user_id, record_id) of every reply whose end was not heard yet."""
+        return [(reply.user_id, record_id) for record_id, reply in self._running.items()]
+
+    def ask(self, record_id: str) -> None:
+        """Have the writer of this reply show all it has; not more often than the answer can come."""
+        now = self._monotonic()
+        if now - self._asked.get(record_id, -ASK_AGAIN_S) >= ASK_AGAIN_S:
+            self._asked[record_id] = now
+            self._ask(ShowReply(record_id))
+
+    def forget(self, record_id: str) -> None:
+        """The reply is known to be over, though its end was not heard."""
+        self._running.pop(record_id, None)
+        self._asked.pop(record_id, None)
+
+    def _attempt(self, record_id: str) -> int:
+        reply = self._running.get(record_id)
+        return reply.attempt if reply else 0
+
+    def _hear_delta(self, user_id: str, delta: ReplyDelta) -> ReplyDelta | None:
+        reply = self._running.get(delta.record_id)
+        if reply is None or reply.attempt < delta.attempt:
+            if delta.offset > 0:
+                self.ask(delta.record_id)
+                return None
+            reply = self._running[delta.record_id] = LiveReply(user_id, delta.attempt)
+        if delta.offset > reply.chars:
+            self.ask(delta.record_id)
+            return None
+        new = delta.text[reply.chars - delta.offset :]
+        if not new:
+            return None
+        offset, reply.chars = reply.chars, reply.chars + len(new)
+        reply.parts.append(new)
+        return delta if new is delta.text else ReplyDelta(delta.record_id, delta.attempt, offset, new)
+
+    def _hear_end(self, event: ReplyEnded) -> ReplyEnded:
+        self.forget(event.record_id)
+        self._ended[event.record_id] = event.attempt
+        self._ended.move_to_end(event.record_id)
+        if len(self._ended) > MAX_ENDED:
+            self._ended.popitem(last=False)
+        return event

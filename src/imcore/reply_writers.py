@@ -1,0 +1,179 @@
+"""The reply writers of one process: up to `slots` replies at once on one event loop.
+
+A hint names a session; its drain claims the oldest open record, writes the reply, and only after that end is committed claims
+the next. Beside the drains run two loops: renewals keep the leases and the text so far in the store; sweeps find what nobody serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+from imcore.draft import Draft, Halt
+from imcore.errors import IMError
+from imcore.events import StopReply, WriterRequest
+from imcore.ports import MessageStore, Notifier, ReplyMeter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterTimes:
+    """`lease_s` bounds how long a dead writer's reply stands still; `renew_s` is also how far the stored text may lag behind."""
+
+    lease_s: float = 10.0
+    renew_s: float = 1.5
+    sweep_s: float = 1.5
+    waiting_s: float = 2.0
+    """How long a record may wait before a sweep takes it: longer than a hint travels."""
+
+
+class ReplyWriters:
+    """Serves sessions; see the module. Open it once on the loop that it lives on, close it to drain."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        notifier: Notifier,
+        write: Callable[[Draft], Awaitable[None]],
+        meter: ReplyMeter,
+        *,
+        slots: int = 1000,
+        times: WriterTimes | None = None,
+    ) -> None:
+        self._store = store
+        self._notifier = notifier
+        self._write = write
+        self._meter = meter
+        self._times = times or WriterTimes()
+        self._free = asyncio.Semaphore(slots)
+        self._slots = slots
+        self._drains: dict[str, asyncio.Task[None]] = {}
+        self._hinted: set[str] = set()
+        self._drafts: dict[str, Draft] = {}
+        self._closing = False
+        self._loops: list[asyncio.Task[None]] = []
+
+    @property
+    def running(self) -> int:
+        """How many replies are being written now."""
+        return len(self._drafts)
+
+    def open(self) -> None:
+        """Begin to renew, to sweep (at once: what a crash left behind is due now) and to hear requests."""
+        self._notifier.listen(on_request=self.hear)
+        self._loops = [
+            asyncio.create_task(self._every(self._times.renew_s, self._renew), name="renew leases"),
+            asyncio.create_task(self._every(self._times.sweep_s, self.sweep), name="recover replies"),
+        ]
+
+    async def offer(self, session_ids: Collection[str]) -> None:
+        """Serve these sessions; waits while all slots are taken, which is the back-pressure on whoever brings hints."""
+        for session_id in session_ids:
+            if session_id in self._drains:
+                self._hinted.add(session_id)
+                continue
+            await self._free.acquire()
+            self._start(session_id)
+
+    def hear(self, request: WriterRequest) -> None:
+        """Do what a user asks of a reply, if it is written here."""
+        draft = self._drafts.get(request.record_id)
+        if draft is None:
+            return
+        if isinstance(request, StopReply):
+            draft.halt(Halt.STOPPED)
+        elif draft.text:
+            self._notifier.publish(draft.record.user_id, draft.snapshot())
+
+    async def sweep(self) -> int:
+        """Serve as many sessions that nobody serves as there are free slots; returns how many were found."""
+        free = self._slots - len(self._drains)
+        if self._closing or free <= 0:
+            return 0
+        found = await self._store.due_sessions(waiting_s=self._times.waiting_s, limit=free)
+        due = [session_id for session_id in found if session_id not in self._drains]
+        if due:
+            log.info("recovering replies", extra={"sessions": len(due)})
+            self._meter.recovered(len(due))
+            await self.offer(due)
+        return len(due)
+
+    async def close(self, drain_s: float) -> None:
+        """Take no new work, give running replies `drain_s` seconds to end, hand the rest back to wait for another writer."""
+        self._closing = True
+        drains = list(self._drains.values())
+        if drains:
+            log.info("draining", extra={"replies": self.running})
+            await asyncio.wait(drains, timeout=drain_s)
+        for draft in list(self._drafts.values()):
+            draft.halt(Halt.SHUTDOWN)
+        await asyncio.gather(*self._drains.values(), return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+
+    def _start(self, session_id: str) -> None:
+        if session_id in self._drains:  # it may have begun while we waited for a slot
+            self._hinted.add(session_id)
+        if self._closing or session_id in self._drains:
+            self._free.release()
+            return
+        self._drains[session_id] = asyncio.create_task(self._drain(session_id), name=f"drain {session_id}")
+
+    async def _drain(self, session_id: str) -> None:
+        try:
+            while not self._closing:
+                self._hinted.discard(session_id)
+                if not await self._write_next(session_id) and session_id not in self._hinted:
+                    break
+        except IMError as error:
+            log.warning("session left to recovery", extra={"session_id": session_id, "detail": error.detail})
+        except Exception:
+            log.exception("defect in a drain; the session is left to recovery", extra={"session_id": session_id})
+        finally:
+            self._hinted.discard(session_id)
+            del self._drains[session_id]
+            self._free.release()
+
+    async def _write_next(self, session_id: str) -> bool:
+        """Claim and write the session's next reply; False if there is none to be had."""
+        record = await self._store.claim(session_id, lease_s=self._times.lease_s)
+        if record is None:
+            return False
+        draft = self._drafts[record.record_id] = Draft(record)
+        if self._closing:
+            draft.halt(Halt.SHUTDOWN)
+        try:
+            await self._write(draft)
+        finally:
+            del self._drafts[record.record_id]
+        return True
+
+    async def _renew(self) -> None:
+        drafts = list(self._drafts.values())
+        if not drafts:
+            return
+        sent = [draft.renewal() for draft in drafts]
+        renewal = await self._store.renew(sent, lease_s=self._times.lease_s)
+        for draft, running in zip(drafts, sent, strict=True):
+            record_id = draft.record.record_id
+            if record_id not in renewal.held:
+                draft.halt(Halt.LEASE_LOST)
+                continue
+            draft.renewed(running)
+            if record_id in renewal.cancelled:
+                draft.halt(Halt.STOPPED)
+
+    async def _every(self, period_s: float, step: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await step()
+            except IMError as error:
+                log.warning("will be tried again", extra={"step": step.__name__, "detail": error.detail})
+            except Exception:
+                log.exception("defect; will be tried again", extra={"step": step.__name__})
+            await asyncio.sleep(period_s * random.uniform(0.7, 1.0))  # noqa: S311  # jitter, so that many workers do not sweep in step

@@ -1,0 +1,94 @@
+"""Use case: a client comes back and ends up with exactly what is stored, from state and not from a log of events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imcore.chat_record import ChatRecord, ReplyError, ReplyStatus
+from imcore.errors import InvalidRequestError
+from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed
+from imcore.ids import owned_session_id, reply_message_id
+from imcore.live_replies import LiveReplies
+from imcore.message import Message
+from imcore.ports import MessageStore
+
+RESUME_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReplySoFar:
+    """A reply without an end. `attempt` 0 means that nobody has begun it."""
+
+    record_id: str
+    user_message_id: str
+    ai_message_id: str
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """`recovered` is False when the client knows messages that the store does not: it must drop what it has and read anew.
+
+    `messages` follow the client's `after_seq`, `more` says that there are further ones: resume again from the last `seq`.
+    `ended` are the ends, without a message among `messages`, of replies that the client asked about.
+    """
+
+    session_id: str
+    recovered: bool
+    messages: Sequence[Message]
+    replies: Sequence[ReplySoFar]
+    ended: Sequence[ReplyEnded]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeSession:
+    store: MessageStore
+    live: LiveReplies
+
+    async def __call__(
+        self, user_id: str, session_id: str | None = None, *, after_seq: int = 0, known_replies: Sequence[str] = ()
+    ) -> Resumed:
+        """Call it after the client's connection is subscribed, and send the answer without awaiting anything in between.
+
+        Open records are read before the messages: a reply that ends in between is then seen twice, never not at all.
+        """
+        if after_seq < 0:
+            raise InvalidRequestError("after_seq: 0 or the `seq` of the last message you have.")
+        session = owned_session_id(user_id, session_id)
+        open_records = await self.store.open_records(user_id, session)
+        last = await self.store.messages(user_id, session, limit=1)
+        messages = await self.store.messages(user_id, session, after_seq=after_seq, limit=RESUME_PAGE + 1)
+        is_open = {record.record_id for record in open_records}
+        ended = [await ended_event(self.store, user_id, record_id) for record_id in known_replies if record_id not in is_open]
+        stored = {message.message_id for message in messages}
+        return Resumed(
+            session_id=session,
+            recovered=after_seq <= (last[-1].seq if last else 0),
+            messages=messages[:RESUME_PAGE],
+            replies=[self._so_far(record) for record in open_records if reply_message_id(record.record_id) not in stored],
+            ended=[event for event in ended if event is not None],
+            more=len(messages) > RESUME_PAGE,
+        )
+
+    def _so_far(self, record: ChatRecord) -> ReplySoFar:
+        live = self.live.snapshot(record.record_id)
+        attempt, text = (live.attempt, live.text) if live and live.attempt >= record.attempt else (record.attempt, record.text)
+        if live is None and record.attempt > 0:
+            self.live.ask(record.record_id)
+        return ReplySoFar(record.record_id, record.user_message_id, reply_message_id(record.record_id), attempt, text)
+
+
+async def ended_event(store: MessageStore, user_id: str, record_id: str) -> ReplyEnded | None:
+    """How a reply of the user's ended, as the event that told it; None while it is open, or if there is none."""
+    record = await store.record(user_id, record_id)
+    if record is None or record.is_open:
+        return None
+    message = await store.message(user_id, record.ai_message_id) if record.ai_message_id else None
+    if record.status is ReplyStatus.SUCCESS and message is not None:
+        return ReplyCompleted(record_id, record.attempt, message)
+    if record.status is ReplyStatus.CANCELLED:
+        return ReplyCancelled(record_id, record.attempt, message)
+    return ReplyFailed(record_id, record.attempt, ReplyError(record.error_code or "", record.error_message or ""))

@@ -1,0 +1,173 @@
+"""Use case: write one claimed reply. Read the window, stream from the model with no transaction open, store once, tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from imcore.chat_record import ChatRecord, ReplyError, ReplyOutcome, ReplyStatus
+from imcore.clock import ms_between, utc_now
+from imcore.draft import Draft, Halt
+from imcore.errors import AttemptsExhaustedError, LeaseLostError, LLMError, StoreUnavailableError, WritingDefectError
+from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
+from imcore.ids import reply_message_id
+from imcore.message import Message
+from imcore.ports import LLMClient, MessageStore, Notifier, ReplyMeter, ReplyQueue
+from imcore.prompt import PromptBudget
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+MAX_WINDOW_MESSAGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReply:
+    """`store_patience_s`: how long a reply that is already written waits for a database that is away."""
+
+    store: MessageStore
+    llm: LLMClient
+    notifier: Notifier
+    queue: ReplyQueue
+    meter: ReplyMeter
+    budget: PromptBudget = field(default_factory=PromptBudget)
+    store_patience_s: float = 60.0
+
+    async def __call__(self, draft: Draft) -> None:
+        """Write the reply that `draft` holds the lease of, to its end. Never raises but for a cancellation or a defect."""
+        started = utc_now()
+        try:
+            error = _given_up(draft.record) or await self._write(draft)
+            await self._conclude(draft, error, started)
+        except LeaseLostError:
+            self._leave(draft, "lease lost")
+        except StoreUnavailableError:
+            self._leave(draft, "the store stayed away; recovery will have this reply written anew")
+
+    async def _write(self, draft: Draft) -> LLMError | None:
+        """Fill the draft from the model; returns why that failed."""
+        if draft.record.cancel_requested:
+            draft.halt(Halt.STOPPED)
+        else:
+            self._tell_started(draft.record)
+        try:
+            await draft.run(asyncio.ensure_future(self._stream(draft)))
+        except LLMError as error:
+            log.warning("model failed", extra={**_ids(draft.record), "code": error.code, "detail": error.detail})
+            return error
+        except (LeaseLostError, StoreUnavailableError):
+            raise
+        except Exception:  # a record must end whatever the model's client does; the log has the traceback
+            log.exception("defect while writing a reply", extra=_ids(draft.record))
+            return WritingDefectError("The reply could not be written because of an internal error; retry it.")
+        return None
+
+    async def _stream(self, draft: Draft) -> None:
+        record, begun = draft.record, utc_now()
+        limit = min(MAX_WINDOW_MESSAGES, self.budget.history_messages)
+        window = await self._patiently(lambda: self.store.window(record.session_id, user_seq=record.user_seq, limit=limit))
+        prompt = self.budget.build(window)
+        draft.request = dict(self.llm.request(prompt))
+        async with aclosing(self.llm.stream(prompt)) as chunks:
+            async for chunk in chunks:
+                delta = draft.add(chunk)
+                if delta is None:
+                    continue
+                if draft.first_token_ms is None:
+                    draft.first_token_ms = ms_between(begun, utc_now())
+                    self.meter.first_token(record, draft.first_token_ms)
+                self.notifier.publish(record.user_id, delta)
+
+    def _tell_started(self, record: ChatRecord) -> None:
+        log.info("reply started", extra=_ids(record))
+        self.meter.reply_started(record)
+        self.notifier.publish(
+            record.user_id,
+            ReplyStarted(record.record_id, record.attempt, record.session_id, record.user_message_id, reply_message_id(record.record_id)),
+        )
+
+    async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> None:
+        if draft.halted is Halt.LEASE_LOST:
+            raise LeaseLostError("Another writer has taken this reply over.")
+        if draft.halted is Halt.SHUTDOWN:
+            await self._hand_back(draft)
+        else:
+            await self._end(draft, _outcome(draft, error, started))
+
+    def _leave(self, draft: Draft, why: str) -> None:
+        log.warning(why, extra=_ids(draft.record))
+        self.meter.reply_left(draft.lease)
+
+    async def _end(self, draft: Draft, outcome: ReplyOutcome) -> None:
+        message = await self._patiently(lambda: self.store.finish(outcome))
+        record = draft.record
+        log.info("reply ended", extra={**_ids(record), "status": int(outcome.status), "duration_ms": outcome.duration_ms})
+        self.meter.reply_ended(outcome)
+        self.notifier.publish(record.user_id, _ended(outcome, message))
+
+    async def _hand_back(self, draft: Draft) -> None:
+        await self.store.release(draft.lease)
+        log.info("reply handed back", extra=_ids(draft.record))
+        self.meter.reply_left(draft.lease)
+        self.queue.enqueue([draft.record.session_id])
+
+    async def _patiently(self, step: Callable[[], Awaitable[_T]]) -> _T:
+        """Repeat a step while the database is away: what the model has written is worth waiting for."""
+        deadline = asyncio.get_running_loop().time() + self.store_patience_s
+        pause_s = 0.1
+        while True:
+            try:
+                return await step()
+            except StoreUnavailableError:
+                if asyncio.get_running_loop().time() + pause_s > deadline:
+                    raise
+                await asyncio.sleep(pause_s)
+                pause_s = min(2.0, pause_s * 2)
+
+
+def _given_up(record: ChatRecord) -> LLMError | None:
+    if record.attempt <= record.attempt_limit:
+        return None
+    return AttemptsExhaustedError("Each attempt to write this reply was broken off by a crash; retry it.")
+
+
+def _outcome(draft: Draft, error: LLMError | None, started: datetime) -> ReplyOutcome:
+    record, ended = draft.record, utc_now()
+    status = ReplyStatus.CANCELLED if draft.halted is Halt.STOPPED else ReplyStatus.FAILED if error else ReplyStatus.SUCCESS
+    text = draft.text or (record.text if draft.request is None else "")  # this attempt never began: keep what the last one wrote
+    failure = ReplyError.of(error) if error and status is ReplyStatus.FAILED else None
+    return ReplyOutcome(
+        lease=draft.lease,
+        status=status,
+        text=text,
+        ended_at=ended,
+        request_content=draft.request,
+        response_content={"text": text, "finish_reason": draft.finish_reason, "model": draft.model},
+        model=draft.model,
+        queue_ms=ms_between(record.created_at, started),
+        first_token_ms=draft.first_token_ms,
+        duration_ms=ms_between(started, ended),
+        prompt_tokens=draft.prompt_tokens,
+        completion_tokens=draft.completion_tokens,
+        error_code=failure.code if failure else None,
+        error_message=failure.message if failure else None,
+    )
+
+
+def _ended(outcome: ReplyOutcome, message: Message | None) -> ReplyEnded:
+    lease = outcome.lease
+    if outcome.status is ReplyStatus.SUCCESS and message is not None:
+        return ReplyCompleted(lease.record_id, lease.attempt, message)
+    if outcome.status is ReplyStatus.CANCELLED:
+        return ReplyCancelled(lease.record_id, lease.attempt, message)
+    return ReplyFailed(lease.record_id, lease.attempt, ReplyError(outcome.error_code or "", outcome.error_message or ""))
+
+
+def _ids(record: ChatRecord) -> dict[str, object]:
+    return {"record_id": record.record_id, "session_id": record.session_id, "attempt": record.attempt}
