@@ -10,19 +10,27 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from imcore.events import ReplyDelta, ReplyEnded, ReplyEvent, ReplyStarted, ShowReply
 
 ASK_AGAIN_S = 0.5
+SILENT_S = 5.0
+MAX_SILENT_S = 60.0
 MAX_ENDED = 20_000
 
 
 @dataclass(slots=True)
 class LiveReply:
-    """What was heard of one attempt. `parts` joined is the text, `chars` its length in code points."""
+    """What was heard of one attempt. `parts` joined is the text, `chars` its length in code points.
+
+    `heard_at` and `check_at` (monotonic seconds) say since when nothing was heard of it, and when that becomes something to wonder about.
+    """
 
     user_id: str
     attempt: int
+    heard_at: float = 0.0
+    check_at: float = 0.0
     parts: list[str] = field(default_factory=list)
     chars: int = 0
 
@@ -37,6 +45,7 @@ class LiveReplies:
     """Feed it every event in the order heard; send on what it returns."""
 
     def __init__(self, ask: Callable[[ShowReply], None], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.ends_heard = 0
         self._ask = ask
         self._monotonic = monotonic
         self._running: dict[str, LiveReply] = {}
@@ -45,14 +54,14 @@ class LiveReplies:
 
     def hear(self, user_id: str, event: ReplyEvent) -> ReplyEvent | None:
         """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing."""
-        if event.attempt <= self._ended.get(event.record_id, 0) or event.attempt < self._attempt(event.record_id):
+        if self.has_ended(event.record_id, event.attempt) or event.attempt < self._attempt(event.record_id):
             return None  # of an attempt that is over: a late delta, or a writer that lost its lease and does not know yet
         if isinstance(event, ReplyDelta):
             return self._hear_delta(user_id, event)
         if isinstance(event, ReplyStarted):
             if event.attempt == self._attempt(event.record_id):
                 return None
-            self._running[event.record_id] = LiveReply(user_id, event.attempt)
+            self._begin(user_id, event)
             return event
         return self._hear_end(event)
 
@@ -64,6 +73,22 @@ class LiveReplies:
     def running(self) -> list[tuple[str, str]]:
         """(user_id, record_id) of every reply whose end was not heard yet."""
         return [(reply.user_id, record_id) for record_id, reply in self._running.items()]
+
+    def silent(self) -> list[tuple[str, str]]:
+        """(user_id, record_id) of replies that nothing was heard of for `SILENT_S` seconds; each again later, after as long once more."""
+        now = self._monotonic()
+        silent = [(record_id, reply) for record_id, reply in self._running.items() if now >= reply.check_at]
+        for _, reply in silent:
+            reply.check_at = now + min(MAX_SILENT_S, now - reply.heard_at)
+        return [(reply.user_id, record_id) for record_id, reply in silent]
+
+    def has_ended(self, record_id: str, attempt: int) -> bool:
+        """Whether the end of this attempt, or of a later one, was heard."""
+        return attempt <= self._ended.get(record_id, -1)
+
+    def ended_since(self, ends_heard: int) -> set[str]:
+        """The records whose end was heard since `ends_heard` had this value."""
+        return set(islice(reversed(self._ended), self.ends_heard - ends_heard))
 
     def ask(self, record_id: str) -> None:
         """Have the writer of this reply show all it has; not more often than the answer can come."""
@@ -77,6 +102,15 @@ class LiveReplies:
         self._running.pop(record_id, None)
         self._asked.pop(record_id, None)
 
+    def _begin(self, user_id: str, event: ReplyStarted | ReplyDelta) -> LiveReply:
+        reply = self._running[event.record_id] = LiveReply(user_id, event.attempt)
+        self._note_heard(reply)
+        return reply
+
+    def _note_heard(self, reply: LiveReply) -> None:
+        reply.heard_at = self._monotonic()
+        reply.check_at = reply.heard_at + SILENT_S
+
     def _attempt(self, record_id: str) -> int:
         reply = self._running.get(record_id)
         return reply.attempt if reply else 0
@@ -87,7 +121,8 @@ class LiveReplies:
             if delta.offset > 0:
                 self.ask(delta.record_id)
                 return None
-            reply = self._running[delta.record_id] = LiveReply(user_id, delta.attempt)
+            reply = self._begin(user_id, delta)
+        self._note_heard(reply)
         if delta.offset > reply.chars:
             self.ask(delta.record_id)
             return None
@@ -100,6 +135,7 @@ class LiveReplies:
 
     def _hear_end(self, event: ReplyEnded) -> ReplyEnded:
         self.forget(event.record_id)
+        self.ends_heard += 1
         self._ended[event.record_id] = event.attempt
         self._ended.move_to_end(event.record_id)
         if len(self._ended) > MAX_ENDED:

@@ -317,7 +317,7 @@ class ReplyMeter(Protocol):
 
     @abstractmethod
     def reply_started(self, record: ChatRecord) -> None:
-        """A claimed reply goes to the model."""
+        """A reply was claimed; `reply_ended` or `reply_left` follows."""
 
     @abstractmethod
     def first_token(self, record: ChatRecord, first_token_ms: int) -> None:

@@ -42,6 +42,7 @@ class WriteReply:
     async def __call__(self, draft: Draft) -> None:
         """Write the reply that `draft` holds the lease of, to its end. Never raises but for a cancellation or a defect."""
         started = utc_now()
+        self.meter.reply_started(draft.record)
         try:
             error = _given_up(draft.record) or await self._write(draft)
             await self._conclude(draft, error, started)
@@ -86,7 +87,6 @@ class WriteReply:
 
     def _tell_started(self, record: ChatRecord) -> None:
         log.info("reply started", extra=_ids(record))
-        self.meter.reply_started(record)
         self.notifier.publish(
             record.user_id,
             ReplyStarted(record.record_id, record.attempt, record.session_id, record.user_message_id, reply_message_id(record.record_id)),

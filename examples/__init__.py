@@ -1,0 +1,1 @@
+"""Chains to start from: `IM_LLM=examples.pirate_chain:chain make run`."""

@@ -1,0 +1,278 @@
+"""A MessageStore in the memory of one event loop: for tests, and to embed imcore where nothing has to outlive the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from imcore.chat_record import MAX_ATTEMPTS, ChatRecord, Lease, ReplyOutcome, ReplyStatus
+from imcore.clock import utc_now
+from imcore.errors import ForbiddenError, InvalidRequestError, LeaseLostError, MessageConflictError, NotRetryableError, RateLimitedError
+from imcore.ids import AI_USER_ID, reply_message_id
+from imcore.message import Message, MessageType
+from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.session import Session
+
+RETRY_AFTER_S = 5.0
+
+
+class MemoryMessageStore(MessageStore):
+    """No method waits, so each is one atomic step. `now` is the clock that leases go by. Looking things up costs O(n)."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
+        self._sessions: dict[str, Session] = {}
+        self._messages: dict[str, Message] = {}
+        self._records: dict[str, ChatRecord] = {}
+
+    async def add(self, message: Message, record: ChatRecord, *, max_pending: int | None = None) -> Stored:
+        known = self._messages.get(message.message_id)
+        if known is not None:
+            return self._repeated(message, known)
+        session = self._sessions.get(message.session_id)
+        if session is not None and session.user_id != record.user_id:
+            raise ForbiddenError("This session belongs to another user.")
+        if max_pending is not None and sum(other.user_id == record.user_id for other in self._open()) >= max_pending:
+            raise RateLimitedError(f"{max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
+        message = self._append(message, user_id=record.user_id)
+        record = self._records[record.record_id] = replace(record, user_seq=message.seq)
+        return Stored(message, record, duplicate=False)
+
+    def _repeated(self, message: Message, known: Message) -> Stored:
+        record = self._record_of(known.message_id)
+        if record is None or not message.says_the_same_as(known):
+            raise MessageConflictError("message_id: taken by another message; send this one with another id.")
+        return Stored(known, record, duplicate=True)
+
+    def _append(self, message: Message, *, user_id: str) -> Message:
+        session = self._sessions.get(message.session_id) or Session(message.session_id, user_id, 0, message.created_at, message.created_at)
+        message = replace(message, seq=session.last_seq + 1)
+        latest = max(session.updated_at, message.created_at)
+        self._sessions[session.session_id] = replace(session, last_seq=message.seq, updated_at=latest)
+        self._messages[message.message_id] = message
+        return message
+
+    async def message(self, user_id: str, message_id: str) -> Message | None:
+        message = self._messages.get(message_id)
+        return message if message and self._sessions[message.session_id].user_id == user_id else None
+
+    async def messages(
+        self, user_id: str, session_id: str, *, after_seq: int | None = None, before_seq: int | None = None, limit: int
+    ) -> list[Message]:
+        session = self._sessions.get(session_id)
+        if session is None or session.user_id != user_id:
+            return []
+        found = self._lines(session_id)
+        if before_seq is not None:
+            found = [message for message in found if message.seq < before_seq]
+        if after_seq is not None:
+            return [message for message in found if message.seq > after_seq][:limit]
+        return found[-limit:]
+
+    async def sessions(self, user_id: str, *, limit: int) -> list[Session]:
+        own = (session for session in self._sessions.values() if session.user_id == user_id)
+        return sorted(own, key=lambda session: session.updated_at, reverse=True)[:limit]
+
+    async def record(self, user_id: str, record_id: str) -> ChatRecord | None:
+        record = self._records.get(record_id)
+        return record if record and record.user_id == user_id else None
+
+    async def record_of(self, user_id: str, user_message_id: str) -> ChatRecord | None:
+        record = self._record_of(user_message_id)
+        return record if record and record.user_id == user_id else None
+
+    def _record_of(self, user_message_id: str) -> ChatRecord | None:
+        return next((record for record in self._records.values() if record.user_message_id == user_message_id), None)
+
+    async def records(
+        self,
+        user_id: str,
+        *,
+        session_id: str | None = None,
+        status: ReplyStatus | None = None,
+        user_message_id: str | None = None,
+        cursor: str | None = None,
+        limit: int,
+    ) -> RecordPage:
+        matching = [
+            (place, record)
+            for place, record in enumerate(self._records.values())
+            if record.user_id == user_id
+            and (session_id is None or record.session_id == session_id)
+            and (status is None or record.status is status)
+            and (user_message_id is None or record.user_message_id == user_message_id)
+        ]
+        before = len(self._records) if cursor is None else self._place(cursor)
+        page = [(place, record) for place, record in reversed(matching) if place < before]
+        more = len(page) > limit
+        return RecordPage([record for _, record in page[:limit]], f"before-{page[limit - 1][0]}" if more else None)
+
+    def _place(self, cursor: str) -> int:
+        prefix, _, place = cursor.partition("-")
+        if prefix != "before" or not (place.isascii() and place.isdigit()):
+            raise InvalidRequestError("cursor: pass the `next_cursor` of the page before, unchanged.")
+        return int(place)
+
+    async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
+        return [record for record in self._open_of(session_id) if record.user_id == user_id]
+
+    async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
+        record = await self.record(user_id, record_id)
+        if record is None or not record.is_open:
+            return record
+        if record.is_running(self._now()):
+            return record if record.cancel_requested else self._keep(record, cancel_requested=True)
+        return self._end(self._keep(record, status=ReplyStatus.CANCELLED), text=record.text)
+
+    async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
+        record = await self.record(user_id, record_id)
+        if record is None or record.is_open:
+            return record
+        if record.status is ReplyStatus.SUCCESS:
+            raise NotRetryableError("This message has its reply; only a failed or cancelled one can be retried.")
+        if record.ai_message_id:
+            del self._messages[record.ai_message_id]
+        anew = self._records[record_id] = ChatRecord(
+            record_id=record.record_id,
+            session_id=record.session_id,
+            user_id=record.user_id,
+            user_message_id=record.user_message_id,
+            user_seq=record.user_seq,
+            created_at=record.created_at,
+            updated_at=self._now(),
+            attempt=record.attempt,
+            attempt_limit=record.attempt + MAX_ATTEMPTS,
+        )
+        return anew
+
+    async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
+        now = self._now()
+        waiting = self._open_of(session_id)
+        if not waiting or any(record.is_running(now) for record in waiting):
+            return None
+        for other in waiting[1:]:  # a writer that wakes up late cannot renew beside this claim
+            self._records[other.record_id] = replace(other, lease_expires_at=None)
+        oldest = waiting[0]
+        only_ends = oldest.cancel_requested or oldest.attempt + 1 > oldest.attempt_limit
+        return self._keep(
+            oldest,
+            attempt=oldest.attempt + 1,
+            lease_expires_at=now + timedelta(seconds=lease_s),
+            response_content=oldest.response_content if only_ends else None,
+        )
+
+    async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
+        held = [reply for reply in running if self._is_held(reply.lease)]
+        for reply in held:
+            record = self._records[reply.lease.record_id]
+            content = record.response_content if reply.text is None else {"text": reply.text}
+            self._keep(record, lease_expires_at=self._now() + timedelta(seconds=lease_s), response_content=content)
+        ids = frozenset(reply.lease.record_id for reply in held)
+        return Renewal(held=ids, cancelled=frozenset(id_ for id_ in ids if self._records[id_].cancel_requested))
+
+    async def finish(self, outcome: ReplyOutcome) -> Message | None:
+        record = self._records.get(outcome.lease.record_id)
+        if record is not None and (record.status, record.attempt) == (outcome.status, outcome.lease.attempt):
+            return self._messages.get(record.ai_message_id or "")
+        if record is None or not self._is_held(outcome.lease):
+            raise LeaseLostError("The reply has ended or is another writer's now.")
+        record = replace(
+            record,
+            status=outcome.status,
+            request_content=outcome.request_content,
+            response_content=outcome.response_content or ({"text": outcome.text} if outcome.text else None),
+            model=outcome.model,
+            queue_ms=outcome.queue_ms,
+            first_token_ms=outcome.first_token_ms,
+            duration_ms=outcome.duration_ms,
+            prompt_tokens=outcome.prompt_tokens,
+            completion_tokens=outcome.completion_tokens,
+            error_code=outcome.error_code,
+            error_message=outcome.error_message,
+            updated_at=outcome.ended_at,
+        )
+        ended = self._end(record, text=outcome.text if outcome.leaves_message else None)
+        return self._messages.get(ended.ai_message_id or "")
+
+    async def release(self, lease: Lease) -> None:
+        if self._is_held(lease):
+            record = self._records[lease.record_id]
+            self._keep(record, lease_expires_at=None, attempt_limit=record.attempt_limit + 1)
+
+    async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
+        lines: list[Message] = []
+        for message in self._lines(session_id):
+            if message.msg_type is MessageType.TEXT and message.seq <= user_seq:
+                record = self._record_of(message.message_id)
+                reply = self._messages.get(record.ai_message_id or "") if record and message.seq < user_seq else None
+                lines += [message, reply] if reply else [message]
+        return lines[-limit:]
+
+    async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:
+        now = self._now()
+        before = now - timedelta(seconds=waiting_s)
+        due = []
+        for session_id in {record.session_id: None for record in sorted(self._open(), key=lambda record: record.created_at)}:
+            waiting = self._open_of(session_id)
+            is_late = waiting[0].lease_expires_at is not None or waiting[0].updated_at < before
+            if is_late and not any(record.is_running(now) for record in waiting):
+                due.append(session_id)
+        return due[:limit]
+
+    async def open_record_count(self) -> int:
+        return sum(1 for _ in self._open())
+
+    async def audit(self, *, older_than_s: float) -> Audit:
+        before = self._now() - timedelta(seconds=older_than_s)
+        messages = [message for message in self._messages.values() if message.created_at <= before]
+        records = [record for record in self._records.values() if record.created_at <= before]
+        answered = [record.user_message_id for record in records if record.ai_message_id]
+        asked = {record.user_message_id for record in self._records.values()}
+        replies = {record.ai_message_id for record in self._records.values()}
+        return Audit(
+            messages_without_record=sum(line.msg_type is MessageType.TEXT and line.message_id not in asked for line in messages),
+            records_not_final=sum(record.is_open for record in records),
+            success_without_reply=sum(
+                record.status is ReplyStatus.SUCCESS and record.ai_message_id not in self._messages for record in records
+            ),
+            replies_without_record=sum(line.msg_type is MessageType.AI_REPLY and line.message_id not in replies for line in messages),
+            double_replies=len({message_id for message_id in answered if answered.count(message_id) > 1}),
+        )
+
+    async def ping(self) -> None:
+        """It always answers."""
+
+    def _lines(self, session_id: str) -> list[Message]:
+        return sorted((line for line in self._messages.values() if line.session_id == session_id), key=lambda line: line.seq)
+
+    def _open(self) -> Iterable[ChatRecord]:
+        return (record for record in self._records.values() if record.is_open)
+
+    def _open_of(self, session_id: str) -> list[ChatRecord]:
+        return sorted((record for record in self._open() if record.session_id == session_id), key=lambda record: record.user_seq)
+
+    def _is_held(self, lease: Lease) -> bool:
+        record = self._records.get(lease.record_id)
+        return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
+
+    def _keep(self, record: ChatRecord, **changes: object) -> ChatRecord:
+        kept = self._records[record.record_id] = replace(record, updated_at=self._now(), **changes)  # type: ignore[arg-type]  # by name
+        return kept
+
+    def _end(self, record: ChatRecord, *, text: str | None) -> ChatRecord:
+        """Keep the final state, and a text that is not None as a message (of a cancelled reply: one that is not empty)."""
+        ended = replace(record, lease_expires_at=None)
+        if text or (text is not None and record.status is ReplyStatus.SUCCESS):
+            message = Message(
+                message_id=reply_message_id(record.record_id),
+                session_id=record.session_id,
+                from_user_id=AI_USER_ID,
+                msg_type=MessageType.AI_REPLY,
+                msg_content=text,
+                created_at=record.updated_at,
+                updated_at=record.updated_at,
+            )
+            ended = replace(ended, ai_message_id=self._append(message, user_id=record.user_id).message_id)
+        self._records[record.record_id] = ended
+        return ended

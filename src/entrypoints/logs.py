@@ -1,0 +1,61 @@
+"""Logs: one JSON object a line (or coloured lines for a terminal), ours and every library's through the same processors."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from entrypoints.settings import Settings
+
+QUIET = ("uvicorn.access", "httpx", "httpx2", "httpcore", "openai", "asyncio", "celery.worker.strategy", "celery.app.trace")
+"""Loggers that repeat what our own lines say; they speak from WARNING on."""
+
+
+def configure_logs(settings: Settings, process: str) -> None:
+    """Send all logging of this process to stderr, and to `IM_LOG_FILE` too; a line carries `process` and the ids bound to its context."""
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _add_process(process),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderer(settings.log_format)],
+    )
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if settings.log_file is not None:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(settings.log_file))
+    for handler in handlers:
+        handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = handlers
+    root.setLevel(settings.log_level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _renderer(log_format: str) -> list[structlog.types.Processor]:
+    if log_format == "console":
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [structlog.processors.dict_tracebacks, structlog.processors.EventRenamer("message"), _json]
+
+
+def _json(_logger: object, _method: str, event: structlog.types.EventDict) -> str:
+    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _add_process(process: str) -> structlog.types.Processor:
+    def add(_logger: object, _method: str, event: structlog.types.EventDict) -> Mapping[str, Any]:
+        event["process"] = process
+        return event
+
+    return add

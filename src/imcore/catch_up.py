@@ -1,0 +1,85 @@
+"""Use case: events were missed; whoever is connected is told what they missed, from the store.
+
+What is found goes the way of every other event, so that nothing is told twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from imcore.chat_record import ChatRecord
+from imcore.events import ReplyEvent
+from imcore.live_replies import LiveReplies
+from imcore.ports import MessageStore
+from imcore.resume_session import ended_event
+
+PAGE = 50
+MAX_PAGES = 4
+CLOCK_SKEW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """`connected` gives the users who are connected here, and since when; `deliver` tells a user's connections and `live` of an event."""
+
+    store: MessageStore
+    live: LiveReplies
+    deliver: Callable[[str, ReplyEvent], None]
+    connected: Callable[[], Mapping[str, datetime]]
+    reads_at_once: int = 8
+
+    async def after_gap(self) -> None:
+        """Tell all connected users of the ends that they missed; raises `StoreUnavailableError` if that has to be tried again."""
+        connected = self.connected()
+        await self._all(self._check(user_id, record_id) for user_id, record_id in self.live.running() if user_id in connected)
+        await self._all(self._check_newest(user_id, since) for user_id, since in connected.items())
+
+    async def silent(self) -> None:
+        """Look after the replies that were begun and then not heard of for a while: they have ended, or their writer has died."""
+        connected = self.connected()
+        silent = self.live.silent()
+        for user_id, record_id in silent:
+            if user_id not in connected:
+                self.live.forget(record_id)  # should it go on, its text will be asked for
+        await self._all(self._check(user_id, record_id) for user_id, record_id in silent if user_id in connected)
+
+    async def _check(self, user_id: str, record_id: str) -> None:
+        event = await ended_event(self.store, user_id, record_id)
+        if event is None:
+            self.live.ask(record_id)
+        else:
+            self.deliver(user_id, event)
+
+    async def _check_newest(self, user_id: str, since: datetime) -> None:
+        """All that ended since the user came; before that, `resume` told."""
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await self.store.records(user_id, cursor=cursor, limit=PAGE)
+            recent = [record for record in page.items if record.updated_at > since - CLOCK_SKEW]
+            for record in reversed(recent):
+                await self._tell(record)
+            cursor = page.next_cursor
+            if cursor is None or not recent:
+                return
+
+    async def _tell(self, record: ChatRecord) -> None:
+        if record.is_open:
+            if record.attempt > 0:
+                self.live.ask(record.record_id)
+        elif not self.live.has_ended(record.record_id, record.attempt):
+            await self._check(record.user_id, record.record_id)
+
+    async def _all(self, steps: Iterable[Awaitable[None]]) -> None:
+        free = asyncio.Semaphore(self.reads_at_once)
+
+        async def one(step: Awaitable[None]) -> None:
+            async with free:
+                await step
+
+        results = await asyncio.gather(*(one(step) for step in steps), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
