@@ -17,9 +17,10 @@ from websockets.typing import Subprotocol
 
 from entrypoints.identity import Tokens, build_tokens
 from entrypoints.settings import Settings, WrongSettingsError
+from imcore.ids import new_id
 
 HISTORY_SHOWN = 20
-FIRST_OWN_CLOSE_CODE = 4000  # from here on the server says why, and reconnecting would not help
+NO_USE_TO_RECONNECT = (4400, 4401, 4429)  # close codes: bad frames, token expired, too many connections
 
 
 async def chat(settings: Settings, url: str, user: str | None, session: str | None) -> None:
@@ -41,7 +42,7 @@ async def chat(settings: Settings, url: str, user: str | None, session: str | No
                 if await terminal.talk(socket, lines):
                     return
             except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code >= FIRST_OWN_CLOSE_CODE:
+                if closed.rcvd is not None and closed.rcvd.code in NO_USE_TO_RECONNECT:
                     raise WrongSettingsError(f"the server closed the connection: {closed.rcvd.reason} ({closed.rcvd.code})") from None
                 terminal.note("connection lost, reconnecting")
     except InvalidStatus as refused:
@@ -59,6 +60,7 @@ class _Terminal:
         self._after_seq = 0
         self._shown: dict[str, str] = {}
         self._greeted = False
+        self._unanswered: dict[str, str] | None = None
 
     async def talk(self, socket: ClientConnection, lines: AsyncIterator[str]) -> bool:
         """Returns True when the input has ended and every reply was shown."""
@@ -68,10 +70,12 @@ class _Terminal:
         self._show_resumed(frame)
         for reply in frame["replies"]:
             await self._show_reply(socket, reply["record_id"])
+        if self._unanswered is not None:
+            await self._say(socket, self._unanswered)
         async for line in lines:
             if line.strip():
-                await socket.send(json.dumps({"type": "message.send", "session_id": self._session_id, "msg_content": line}))
-                await self._show_answer(socket)
+                self._unanswered = {"message_id": new_id(), "session_id": self._session_id, "msg_content": line}
+                await self._say(socket, self._unanswered)
         return True
 
     def note(self, text: str) -> None:
@@ -86,12 +90,16 @@ class _Terminal:
                 print(f"{'AI' if message['msg_type'] == 'AI_REPLY' else 'you'}: {message['msg_content']}")
             self._after_seq = message["seq"]
 
-    async def _show_answer(self, socket: ClientConnection) -> None:
+    async def _say(self, socket: ClientConnection, message: dict[str, str]) -> None:
+        """Send and show the reply; after a lost connection the same `message_id` is said again, which is stored once."""
+        await socket.send(json.dumps({"type": "message.send", **message}))
         while True:
             frame = json.loads(await socket.recv())
             if frame["type"] == "message.accepted":
+                self._unanswered = None
                 return await self._show_reply(socket, frame["record_id"])
             if frame["type"] in {"message.rejected", "error"}:
+                self._unanswered = None
                 return self.note(frame["error"]["detail"])
 
     async def _show_reply(self, socket: ClientConnection, record_id: str) -> None:
@@ -144,7 +152,7 @@ async def _lines() -> AsyncIterator[str]:
             return
 
 
-def _problem(body: bytes | None) -> str:
+def _problem(body: bytes | bytearray | None) -> str:
     try:
         return str(json.loads(body or b"")["detail"])
     except (ValueError, KeyError, TypeError):
