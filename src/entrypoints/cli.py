@@ -47,7 +47,7 @@ def worker(
 
 
 @app.command()
-def migrate(revision: Annotated[str, typer.Argument(help="A revision, head, base, or a step such as -1.")] = "head") -> None:
+def migrate(revision: Annotated[str, typer.Argument(help="A revision, head or base.")] = "head") -> None:
     """Bring the database's schema to a revision."""
     from entrypoints.operations import migrate as run
 

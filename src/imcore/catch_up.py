@@ -6,7 +6,7 @@ What is found goes the way of every other event, so that nothing is told twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,14 +72,13 @@ class CatchUp:
         elif not self.live.has_ended(record.record_id, record.attempt):
             await self._check(record.user_id, record.record_id)
 
-    async def _all(self, steps: Iterable[Awaitable[None]]) -> None:
-        free = asyncio.Semaphore(self.reads_at_once)
+    async def _all(self, steps: Iterator[Awaitable[None]]) -> None:
+        """`reads_at_once` of them at a time; the others go on when one fails, then its error is raised."""
 
-        async def one(step: Awaitable[None]) -> None:
-            async with free:
+        async def work() -> None:
+            for step in steps:
                 await step
 
-        results = await asyncio.gather(*(one(step) for step in steps), return_exceptions=True)
-        for result in results:
+        for result in await asyncio.gather(*(work() for _ in range(self.reads_at_once)), return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from imcore.chat_record import ChatRecord, Lease
 from imcore.events import ReplyDelta
+from imcore.message import storable
 from imcore.ports import LLMChunk, RunningReply
 
 
@@ -50,10 +51,10 @@ class Draft:
         self.completion_tokens = chunk.completion_tokens if chunk.completion_tokens is not None else self.completion_tokens
         if not chunk.text:
             return None
-        offset = self._chars
-        self._parts.append(chunk.text)
-        self._chars += len(chunk.text)
-        return ReplyDelta(self.record.record_id, self.record.attempt, offset, chunk.text)
+        offset, text = self._chars, storable(chunk.text)
+        self._parts.append(text)
+        self._chars += len(text)
+        return ReplyDelta(self.record.record_id, self.record.attempt, offset, text)
 
     def snapshot(self) -> ReplyDelta:
         """All of the text so far, as one delta."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from imcore.errors import InvalidRequestError, TooLargeError
+
+
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class MessageType(StrEnum):
@@ -32,6 +36,11 @@ class Message:
         return (self.session_id, self.from_user_id, self.msg_content) == (other.session_id, other.from_user_id, other.msg_content)
 
 
+def storable(text: str) -> str:
+    """`text` with what no database keeps (NUL, unpaired surrogates) replaced by U+FFFD, so that its length stays."""
+    return _NOT_STORABLE.sub("\ufffd", text)
+
+
 def check_content(text: object, max_chars: int) -> str:
     """Return `text` if it can be a message's content.
 
@@ -45,6 +54,6 @@ def check_content(text: object, max_chars: int) -> str:
         raise InvalidRequestError("msg_content: the message is empty.")
     if len(text) > max_chars:
         raise TooLargeError(f"msg_content: {len(text)} characters, at most {max_chars} are accepted.")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if _NOT_STORABLE.search(text):
         raise InvalidRequestError("msg_content: NUL and unpaired surrogates cannot be stored.")
     return text

@@ -148,8 +148,8 @@ class MessageStore(Protocol):
     async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
         """Ask for the end of a reply; returns the record as it is afterwards, None if the user has no such record.
 
-        One that waits is `CANCELLED` at once. One that runs gets `cancel_requested`: its writer ends it. One that has ended
-        stays as it is. So does one that was asked before.
+        One that waits is `CANCELLED` at once; text that an attempt left behind becomes its message. One that runs gets
+        `cancel_requested`: its writer ends it. One that has ended stays as it is. So does one that was asked before.
         """
 
     @abstractmethod
@@ -169,23 +169,25 @@ class MessageStore(Protocol):
         """Take the session's oldest open record for `lease_s` seconds of the store's own clock.
 
         `attempt` grows by one and is the fence of everything that follows. A new attempt starts with no text: the stored text so far
-        is cleared, the record returned still has what the last attempt left. None if the session has no open record, or if its
-        oldest one runs: so one reply runs in a session at a time, in the order of the messages. Of many concurrent claims, through any
+        is cleared, the record returned still has what the last attempt left. None if the session has no open record, or if
+        one of them runs: so one reply runs in a session at a time, in the order of the messages. Of many concurrent claims, through any
         number of stores, one wins.
         """
 
     @abstractmethod
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
-        """Extend the leases that are still held (record open, `attempt` unchanged) and keep their text so far."""
+        """Extend the leases that are still held (record open, `attempt` unchanged, not handed back) and keep their text so far."""
 
     @abstractmethod
     async def finish(self, outcome: ReplyOutcome) -> Message | None:
         """Commit a reply's end: the record's final state and, if the outcome leaves one, the reply message, in one step.
 
-        The message's id is `reply_message_id(record_id)`, its `seq` the session's next. Returns it.
+        The message's id is `reply_message_id(record_id)`, its `seq` the session's next. Returns it. A holder that cannot know whether
+        its end was kept may repeat it: the same lease and status again change nothing and return what is stored.
 
         Raises:
             LeaseLostError: the record has ended or was claimed anew; nothing was kept.
+            MessageConflictError: the reply's id is taken by a message of somebody else's making; nothing was kept.
         """
 
     @abstractmethod

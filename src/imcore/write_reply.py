@@ -6,14 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from imcore.chat_record import ChatRecord, ReplyError, ReplyOutcome, ReplyStatus
 from imcore.clock import ms_between, utc_now
 from imcore.draft import Draft, Halt
-from imcore.errors import AttemptsExhaustedError, LeaseLostError, LLMError, StoreUnavailableError, WritingDefectError
+from imcore.errors import AttemptsExhaustedError, LeaseLostError, LLMError, MessageConflictError, StoreUnavailableError, WritingDefectError
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from imcore.ids import reply_message_id
 from imcore.message import Message
@@ -105,8 +105,13 @@ class WriteReply:
         self.meter.reply_left(draft.lease)
 
     async def _end(self, draft: Draft, outcome: ReplyOutcome) -> None:
-        message = await self._patiently(lambda: self.store.finish(outcome))
         record = draft.record
+        try:
+            message = await self._patiently(lambda: self.store.finish(outcome))
+        except MessageConflictError:  # the user has taken the reply's id for a message of theirs: the record must end all the same
+            error = ReplyError.of(WritingDefectError("The id of the reply is taken by another message."))
+            outcome = replace(outcome, status=ReplyStatus.FAILED, error_code=error.code, error_message=error.message)
+            message = await self._patiently(lambda: self.store.finish(outcome))
         log.info("reply ended", extra={**_ids(record), "status": int(outcome.status), "duration_ms": outcome.duration_ms})
         self.meter.reply_ended(outcome)
         self.notifier.publish(record.user_id, _ended(outcome, message))

@@ -154,13 +154,9 @@ class MemoryMessageStore(MessageStore):
         for other in waiting[1:]:  # a writer that wakes up late cannot renew beside this claim
             self._records[other.record_id] = replace(other, lease_expires_at=None)
         oldest = waiting[0]
-        only_ends = oldest.cancel_requested or oldest.attempt + 1 > oldest.attempt_limit
-        return self._keep(
-            oldest,
-            attempt=oldest.attempt + 1,
-            lease_expires_at=now + timedelta(seconds=lease_s),
-            response_content=oldest.response_content if only_ends else None,
-        )
+        expires_at = now + timedelta(seconds=lease_s)
+        anew = self._keep(oldest, attempt=oldest.attempt + 1, lease_expires_at=expires_at, response_content=None)
+        return replace(anew, response_content=oldest.response_content)
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         held = [reply for reply in running if self._is_held(reply.lease)]
@@ -177,6 +173,8 @@ class MemoryMessageStore(MessageStore):
             return self._messages.get(record.ai_message_id or "")
         if record is None or not self._is_held(outcome.lease):
             raise LeaseLostError("The reply has ended or is another writer's now.")
+        if outcome.leaves_message and reply_message_id(record.record_id) in self._messages:
+            raise MessageConflictError("The id of the reply is taken by another message.")
         record = replace(
             record,
             status=outcome.status,

@@ -1,7 +1,7 @@
 import pytest
 
 from imcore.errors import InvalidRequestError, TooLargeError
-from imcore.message import check_content
+from imcore.message import check_content, storable
 
 
 @pytest.mark.parametrize("text", ["hello", " padded ", "😀" * 8000, "漢字\n\tcode"])
@@ -18,3 +18,7 @@ def test_what_is_empty_not_text_or_not_storable_is_refused(text):
 def test_the_limit_counts_code_points():
     with pytest.raises(TooLargeError, match="8001 characters, at most 8000"):
         check_content("😀" * 8001, 8000)
+
+
+def test_what_no_database_keeps_is_replaced_without_moving_the_rest():
+    assert storable("a\x00b\ud83dc 😀") == "a\ufffdb\ufffdc 😀"

@@ -1,0 +1,1 @@
+"""MessageStore on SQLite, PostgreSQL and MySQL or MariaDB: SQLAlchemy Core, group commit, Alembic."""

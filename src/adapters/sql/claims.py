@@ -1,0 +1,157 @@
+"""Who writes a reply: claims, renewals and hand-backs of leases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.sql.clock import database_now
+from adapters.sql.locks import lock_records, lock_sessions
+from adapters.sql.rows import RECORD
+from adapters.sql.schema import records
+from imcore.chat_record import ChatRecord, Lease, ReplyStatus
+from imcore.ports import Renewal, RunningReply
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    session_id: str
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    running: Sequence[RunningReply]
+    lease_s: float
+
+
+def is_held(record: ChatRecord | None, lease: Lease) -> bool:
+    """Whether `lease` still is the right to write this record. One that ran out is, until the record is claimed anew."""
+    return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
+
+
+_BEGIN = (
+    update(records)
+    .where(records.c.record_id == bindparam("of_record"))
+    .values(
+        attempt=bindparam("new_attempt"),
+        lease_expires_at=bindparam("new_lease_expires_at"),
+        response_content=None,
+        updated_at=bindparam("new_updated_at"),
+    )
+)
+_KEEP_TEXT = update(records).where(records.c.record_id == bindparam("of_record")).values(response_content=bindparam("new_response_content"))
+
+
+async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
+    """One step for many claims; of several for the same session the first can win."""
+    lease_s = {claim.session_id: claim.lease_s for claim in reversed(claims)}
+    await lock_sessions(connection, lease_s)
+    candidates = await _candidates(connection, lease_s)
+    now = await database_now(connection)
+    claimed = {
+        session_id: _begin(min(rows, key=lambda record: record.user_seq), now, lease_s[session_id])
+        for session_id, rows in candidates.items()
+        if not any(record.is_running(now) for record in rows)
+    }
+    await _revoke(connection, _others(candidates, claimed))
+    if claimed:
+        await connection.execute(_BEGIN, [_begun_values(record) for record in claimed.values()])
+    return [claimed.pop(claim.session_id, None) for claim in claims]
+
+
+async def _candidates(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
+    """By session, locked: its oldest open record and any other that has a lease (after a retry the oldest may not be the one that runs)."""
+    other = records.alias("other")
+    oldest = (
+        select(func.min(other.c.user_seq))
+        .where(other.c.session_id == records.c.session_id, other.c.status == ReplyStatus.PROCESSING)
+        .scalar_subquery()
+    )
+    rows = await connection.execute(
+        select(*RECORD)
+        .where(
+            records.c.session_id.in_(sorted(session_ids)),
+            records.c.status == ReplyStatus.PROCESSING,
+            or_(records.c.lease_expires_at.is_not(None), records.c.user_seq == oldest),
+        )
+        .order_by(records.c.record_id)
+        .with_for_update()
+    )
+    by_session = defaultdict(list)
+    for row in rows:
+        by_session[row.session_id].append(ChatRecord(*row))
+    return by_session
+
+
+def _begin(record: ChatRecord, now: datetime, lease_s: float) -> ChatRecord:
+    """The next attempt, with the text that the last one left; what is stored of it is cleared."""
+    return replace(record, attempt=record.attempt + 1, lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
+
+
+def _others(candidates: Mapping[str, Sequence[ChatRecord]], claimed: Mapping[str, ChatRecord]) -> list[str]:
+    return sorted(
+        record.record_id
+        for session_id, winner in claimed.items()
+        for record in candidates[session_id]
+        if record.record_id != winner.record_id
+    )
+
+
+def _begun_values(record: ChatRecord) -> dict[str, object]:
+    return {
+        "of_record": record.record_id,
+        "new_attempt": record.attempt,
+        "new_lease_expires_at": record.lease_expires_at,
+        "new_updated_at": record.updated_at,
+    }
+
+
+async def _revoke(connection: AsyncConnection, record_ids: Sequence[str]) -> None:
+    """Take away leases that ran out, so that a writer which wakes up late cannot renew one beside the new claim."""
+    if record_ids:
+        await connection.execute(update(records).where(records.c.record_id.in_(record_ids)).values(lease_expires_at=None))
+
+
+async def renew_all(connection: AsyncConnection, renewals: Sequence[Renew]) -> list[Renewal]:
+    """One step for many renewals."""
+    stored = await lock_records(connection, {reply.lease.record_id for renewal in renewals for reply in renewal.running})
+    now = await database_now(connection)
+    answers = []
+    for renewal in renewals:
+        held = [reply for reply in renewal.running if is_held(stored.get(reply.lease.record_id), reply.lease)]
+        await _extend(connection, held, now=now, lease_s=renewal.lease_s)
+        ids = frozenset(reply.lease.record_id for reply in held)
+        answers.append(Renewal(held=ids, cancelled=frozenset(id_ for id_ in ids if stored[id_].cancel_requested)))
+    return answers
+
+
+async def _extend(connection: AsyncConnection, held: Sequence[RunningReply], *, now: datetime, lease_s: float) -> None:
+    if not held:
+        return
+    await connection.execute(
+        update(records)
+        .where(records.c.record_id.in_(sorted(reply.lease.record_id for reply in held)))
+        .values(lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
+    )
+    texts = [{"of_record": reply.lease.record_id, "new_response_content": {"text": reply.text}} for reply in held if reply.text is not None]
+    if texts:
+        await connection.execute(_KEEP_TEXT, texts)
+
+
+async def release_all(connection: AsyncConnection, leases: Sequence[Lease]) -> list[None]:
+    """One step for many hand-backs. The attempt does not count as one that failed, so the limit grows with it."""
+    stored = await lock_records(connection, {lease.record_id for lease in leases})
+    held = sorted({lease.record_id for lease in leases if is_held(stored.get(lease.record_id), lease)})
+    if held:
+        await connection.execute(
+            update(records)
+            .where(records.c.record_id.in_(held))
+            .values(lease_expires_at=None, attempt_limit=records.c.attempt_limit + 1, updated_at=await database_now(connection))
+        )
+    return [None] * len(leases)

@@ -1,0 +1,42 @@
+"""The database's clock: the one that all processes share, so the one that leases go by."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ColumnElement
+
+from adapters.sql.columns import UtcDateTime
+
+
+class DatabaseClock(ColumnElement[datetime]):
+    """The time now; not that of the transaction's begin, which may have waited for locks since."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(DatabaseClock, "postgresql")
+def _on_postgresql(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str:
+    return "clock_timestamp()"
+
+
+@compiles(DatabaseClock, "mysql")
+def _on_mysql(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(DatabaseClock, "sqlite")
+def _on_sqlite(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"  # %f ends at milliseconds, stored times at microseconds
+
+
+async def database_now(connection: AsyncConnection) -> datetime:
+    """Now by the database's clock, cut to milliseconds as all our times are."""
+    now = (await connection.execute(select(DatabaseClock().label("now")))).scalar_one()
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,0 +1,95 @@
+"""Transactions: one step in, one commit out, or `StoreUnavailableError`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.sql.engine import Engines
+from adapters.sql.failures import is_clash, is_cut, translated
+from imcore.errors import StoreUnavailableError
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+STEP_TIMEOUT_S = 10.0
+MAX_TRIES = 5
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """Runs work on a connection. Work may run several times, so it must not change anything but the database."""
+
+    def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
+        self.engines = engines
+        self._step_timeout_s = step_timeout_s
+        self._given_up: set[asyncio.Task[Any]] = set()
+
+    async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
+        """Run `work`, which only reads."""
+        return await self._within(timeout_s or self._step_timeout_s, self._tried(lambda: self._read_once(work)))
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction and return its answer after the commit."""
+        return await self._within(self._step_timeout_s, self._tried(lambda: self._write_once(work)))
+
+    async def close(self) -> None:
+        """Close all connections, also those of steps that were given up."""
+        await asyncio.gather(*self._given_up, return_exceptions=True)
+        await self.engines.dispose()
+
+    async def _read_once(self, work: Work[T]) -> T:
+        async with self.engines.read.connect() as connection:
+            return await work(connection)
+
+    async def _write_once(self, work: Work[T]) -> T:
+        async with self.engines.write.connect() as connection:
+            answer = await work(connection)
+            try:
+                await connection.commit()
+            except DBAPIError as error:
+                if is_cut(error):  # perhaps it is committed: not to be tried again in silence
+                    raise StoreUnavailableError("The database was cut off while it committed.") from error
+                raise
+            return answer
+
+    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
+        """`once`, again after clashes and, one time, on a fresh connection."""
+        with translated():
+            for failures in range(1, MAX_TRIES + 1):
+                try:
+                    return await once()
+                except DBAPIError as error:
+                    again = failures < MAX_TRIES if is_clash(error) else is_cut(error) and failures == 1
+                    if not again:
+                        raise
+                    _log.debug("transaction tried again", extra={"failures": failures, "error": type(error.orig).__name__})
+        raise AssertionError("unreachable: the last failure is raised")
+
+    async def _within(self, timeout_s: float, step: Coroutine[Any, Any, T]) -> T:
+        """The step's answer. A database that hangs may hold up even the cancelling, so nobody waits for that."""
+        task = asyncio.create_task(step)
+        try:
+            await asyncio.wait({task}, timeout=timeout_s)
+        finally:
+            if not task.done():
+                self._give_up(task)
+        if task.done():
+            return task.result()
+        raise StoreUnavailableError(f"The database did not answer within {timeout_s:g} s.")
+
+    def _give_up(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        self._given_up.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._given_up.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.info("a step that was given up failed", extra={"error": type(error).__name__})

@@ -1,0 +1,117 @@
+"""How replies end: the record's final state and the reply message, in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.sql.claims import is_held
+from adapters.sql.locks import lock_records, lock_sessions
+from adapters.sql.rows import MESSAGE
+from adapters.sql.schema import messages, records
+from adapters.sql.session_log import SessionLog
+from imcore.chat_record import ChatRecord, ReplyOutcome
+from imcore.errors import LeaseLostError
+from imcore.ids import AI_USER_ID, reply_message_id
+from imcore.message import Message, MessageType
+
+_FROM_OUTCOME = (
+    "status",
+    "request_content",
+    "model",
+    "queue_ms",
+    "first_token_ms",
+    "duration_ms",
+    "prompt_tokens",
+    "completion_tokens",
+    "error_code",
+    "error_message",
+)
+_FINAL = (*_FROM_OUTCOME, "response_content", "ai_message_id", "updated_at", "lease_expires_at")
+
+_END = update(records).where(records.c.record_id == bindparam("of_record")).values({name: bindparam(f"new_{name}") for name in _FINAL})
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    record: ChatRecord
+    message: Message | None
+
+
+async def finish_all(connection: AsyncConnection, outcomes: Sequence[ReplyOutcome]) -> list[Message | Exception | None]:
+    """One step for many ends."""
+    log = SessionLog(await lock_sessions(connection, {outcome.lease.session_id for outcome in outcomes}))
+    stored = await lock_records(connection, {outcome.lease.record_id for outcome in outcomes})
+    repeated = await _messages(connection, _reply_ids_of_repetitions(outcomes, stored))
+    ended: dict[str, _End] = {}
+    answers: list[Message | Exception | None] = []
+    for outcome in outcomes:
+        record = stored.get(outcome.lease.record_id)
+        if record is not None and is_held(record, outcome.lease):
+            end = ended[record.record_id] = _end(record, outcome, log)
+            stored[record.record_id] = end.record
+            answers.append(end.message)
+        elif record is not None and _is_repetition(record, outcome):
+            answers.append(ended[record.record_id].message if record.record_id in ended else repeated.get(record.ai_message_id or ""))
+        else:
+            answers.append(LeaseLostError("The reply has ended or is another writer's now."))
+    await write_ends(connection, log, [end.record for end in ended.values()])
+    return answers
+
+
+async def write_ends(connection: AsyncConnection, log: SessionLog, ended: Sequence[ChatRecord]) -> None:
+    """Write what `log` holds, and the final state of the records."""
+    await log.write(connection)
+    if ended:
+        await connection.execute(_END, [_final_values(record) for record in ended])
+
+
+def reply_message(record: ChatRecord) -> Message:
+    """The message that the record's text makes, as of the record's end."""
+    return Message(
+        message_id=reply_message_id(record.record_id),
+        session_id=record.session_id,
+        from_user_id=AI_USER_ID,
+        msg_type=MessageType.AI_REPLY,
+        msg_content=record.text,
+        created_at=record.updated_at,
+        updated_at=record.updated_at,
+    )
+
+
+def _end(record: ChatRecord, outcome: ReplyOutcome, log: SessionLog) -> _End:
+    final = replace(
+        record,
+        **{name: getattr(outcome, name) for name in _FROM_OUTCOME},
+        response_content=outcome.response_content or ({"text": outcome.text} if outcome.text else None),
+        updated_at=outcome.ended_at,
+        lease_expires_at=None,
+    )
+    if not outcome.leaves_message:
+        return _End(final, None)
+    message = log.append(replace(reply_message(final), msg_content=outcome.text), user_id=record.user_id)
+    return _End(replace(final, ai_message_id=message.message_id), message)
+
+
+def _is_repetition(record: ChatRecord, outcome: ReplyOutcome) -> bool:
+    """Whether this very outcome seems to be stored: the answer to its commit was lost on the way."""
+    return record.status is outcome.status and record.attempt == outcome.lease.attempt
+
+
+def _reply_ids_of_repetitions(outcomes: Sequence[ReplyOutcome], stored: dict[str, ChatRecord]) -> list[str]:
+    found = [stored[outcome.lease.record_id] for outcome in outcomes if outcome.lease.record_id in stored]
+    return [record.ai_message_id for record in found if record.ai_message_id]
+
+
+async def _messages(connection: AsyncConnection, message_ids: Collection[str]) -> dict[str, Message]:
+    if not message_ids:
+        return {}
+    rows = await connection.execute(select(*MESSAGE).where(messages.c.message_id.in_(sorted(message_ids))))
+    return {row.message_id: Message(*row) for row in rows}
+
+
+def _final_values(record: ChatRecord) -> dict[str, object]:
+    return {"of_record": record.record_id, **{f"new_{name}": getattr(record, name) for name in _FINAL}}

@@ -1,0 +1,148 @@
+"""The MessageStore on SQLAlchemy Core: which step goes through which batcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Self, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.sql import audit as audits
+from adapters.sql import claims, ends, reads, sends, user_moves
+from adapters.sql.database import STEP_TIMEOUT_S, Database
+from adapters.sql.engine import Engines
+from adapters.sql.group_commit import GroupCommit
+from adapters.sql.migrations_runner import head_revision, revision_of
+from adapters.sql.schema import records
+from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
+from imcore.errors import MessageConflictError, SchemaOutdatedError
+from imcore.message import Message
+from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.session import Session
+
+AUDIT_TIMEOUT_S = 600.0
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class SqlAlchemyMessageStore(MessageStore):
+    """Made for one event loop. `close` it, or use it with `async with`: it owns its engines.
+
+    A step that takes longer than `step_timeout_s` is given up with `StoreUnavailableError`.
+    """
+
+    def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
+        self._database = Database(engines, step_timeout_s=step_timeout_s)
+        self._sends = self._grouped(sends.add_all)
+        self._claims = self._grouped(claims.claim_all)
+        self._renewals = self._grouped(claims.renew_all)
+        self._releases = self._grouped(claims.release_all)
+        self._ends = self._grouped(ends.finish_all)
+
+    def _grouped(
+        self, write_all: Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+    ) -> GroupCommit[Item, Answer]:
+        return GroupCommit(lambda items: self._database.write(lambda connection: write_all(connection, items)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Answer what was accepted, then close all connections."""
+        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends):
+            await batcher.close()
+        await self._database.close()
+
+    def connection_counts(self) -> dict[str, int]:
+        """Open database connections by state, `in_use` and `idle`."""
+        return self._database.engines.connection_counts()
+
+    async def add(self, message: Message, record: ChatRecord, *, max_pending: int | None = None) -> Stored:
+        return await self._sends.submit(sends.Send(message, record, max_pending))
+
+    async def message(self, user_id: str, message_id: str) -> Message | None:
+        return await self._database.read(lambda connection: reads.message(connection, user_id, message_id))
+
+    async def messages(
+        self, user_id: str, session_id: str, *, after_seq: int | None = None, before_seq: int | None = None, limit: int
+    ) -> list[Message]:
+        return await self._database.read(
+            lambda connection: reads.session_messages(
+                connection, user_id, session_id, after_seq=after_seq, before_seq=before_seq, limit=limit
+            )
+        )
+
+    async def sessions(self, user_id: str, *, limit: int) -> list[Session]:
+        return await self._database.read(lambda connection: reads.user_sessions(connection, user_id, limit=limit))
+
+    async def record(self, user_id: str, record_id: str) -> ChatRecord | None:
+        return await self._database.read(lambda connection: reads.one_record(connection, user_id, records.c.record_id == record_id))
+
+    async def record_of(self, user_id: str, user_message_id: str) -> ChatRecord | None:
+        return await self._database.read(
+            lambda connection: reads.one_record(connection, user_id, records.c.user_message_id == user_message_id)
+        )
+
+    async def records(
+        self,
+        user_id: str,
+        *,
+        session_id: str | None = None,
+        status: ReplyStatus | None = None,
+        user_message_id: str | None = None,
+        cursor: str | None = None,
+        limit: int,
+    ) -> RecordPage:
+        wanted = ((records.c.session_id, session_id), (records.c.status, status), (records.c.user_message_id, user_message_id))
+        filters = [column == value for column, value in wanted if value is not None]
+        return await self._database.read(
+            lambda connection: reads.record_page(connection, user_id, filters=filters, cursor=cursor, limit=limit)
+        )
+
+    async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
+        return await self._database.read(lambda connection: reads.open_records(connection, user_id, session_id))
+
+    async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
+        return await self._database.write(lambda connection: user_moves.cancel(connection, user_id, record_id))
+
+    async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
+        return await self._database.write(lambda connection: user_moves.retry(connection, user_id, record_id))
+
+    async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
+        return await self._claims.submit(claims.Claim(session_id, lease_s))
+
+    async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
+        return await self._renewals.submit(claims.Renew(running, lease_s))
+
+    async def finish(self, outcome: ReplyOutcome) -> Message | None:
+        try:
+            return await self._ends.submit(outcome)
+        except IntegrityError as error:
+            raise MessageConflictError("The id of the reply is taken by another message.") from error
+
+    async def release(self, lease: Lease) -> None:
+        await self._releases.submit(lease)
+
+    async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
+        return await self._database.read(lambda connection: reads.window(connection, session_id, user_seq=user_seq, limit=limit))
+
+    async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:
+        return await self._database.read(lambda connection: reads.due_sessions(connection, waiting_s=waiting_s, limit=limit))
+
+    async def open_record_count(self) -> int:
+        return await self._database.read(reads.open_record_count)
+
+    async def audit(self, *, older_than_s: float) -> Audit:
+        return await self._database.read(lambda connection: audits.audit(connection, older_than_s=older_than_s), timeout_s=AUDIT_TIMEOUT_S)
+
+    async def ping(self) -> None:
+        found = await self._database.read(lambda connection: connection.run_sync(revision_of))
+        needed = await asyncio.to_thread(head_revision)
+        if found != needed:
+            raise SchemaOutdatedError(f"The database has schema {found or 'none'}, this code needs {needed}: run `imcore migrate`.")

@@ -1,0 +1,166 @@
+"""What a MessageStore shows to writers, to recovery and to the operator, over every adapter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from imcore.chat_record import ReplyStatus
+from imcore.clock import utc_now
+from imcore.ids import AI_USER_ID
+from imcore.message import MessageType
+from imcore.ports import Audit, MessageStore, Stored
+from tests.contracts.message_stores import (
+    LONG_S,
+    RUN_OUT_S,
+    a_send,
+    answer,
+    claim,
+    delete_message,
+    delete_record,
+    insert_message,
+    outcome,
+    send,
+)
+
+pytest_plugins = ["tests.contracts.message_stores"]
+
+CLEAN = Audit(0, 0, 0, 0, 0)
+
+
+async def window(store: MessageStore, user_seq: int, limit: int = 20) -> list[str]:
+    return [line.msg_content for line in await store.window("alice", user_seq=user_seq, limit=limit)]
+
+
+async def test_each_reply_follows_the_message_that_it_answers(message_store: MessageStore) -> None:
+    sent = [await send(message_store, text=f"m{number}") for number in range(1, 4)]
+    await answer(message_store, text="r1")
+    await answer(message_store, text="r2")
+    assert await window(message_store, sent[2].message.seq) == ["m1", "r1", "m2", "r2", "m3"]
+
+
+async def test_messages_after_the_one_to_be_answered_are_left_out(message_store: MessageStore) -> None:
+    sent = [await send(message_store, text=f"m{number}") for number in range(1, 4)]
+    assert await window(message_store, sent[0].message.seq) == ["m1"]
+    await answer(message_store, text="r1")
+    assert await window(message_store, sent[1].message.seq) == ["m1", "r1", "m2"]
+
+
+async def test_the_replies_to_later_messages_are_left_out_when_an_old_one_is_retried(message_store: MessageStore) -> None:
+    first = await send(message_store, text="m1")
+    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED, text=""))
+    await send(message_store, text="m2")
+    await answer(message_store, text="r2")
+    await message_store.retry("alice", first.record.record_id)
+    assert await window(message_store, first.message.seq) == ["m1"]
+    await answer(message_store, text="r1")
+    last = await send(message_store, text="m3")
+    assert await window(message_store, last.message.seq) == ["m1", "r1", "m2", "r2", "m3"]
+
+
+async def test_the_window_holds_the_newest_lines_that_lead_to_the_message(message_store: MessageStore) -> None:
+    for number in range(1, 6):
+        last = await send(message_store, text=f"m{number}")
+        await answer(message_store, text=f"r{number}")
+    assert await window(message_store, last.message.seq, limit=1) == ["m5"]
+    assert await window(message_store, last.message.seq, limit=2) == ["r4", "m5"]
+    assert await window(message_store, last.message.seq, limit=5) == ["m3", "r3", "m4", "r4", "m5"]
+
+
+async def test_the_window_shows_its_own_session_only(message_store: MessageStore) -> None:
+    await send(message_store, text="elsewhere", session_id="alice:work")
+    stored = await send(message_store, text="here")
+    assert await window(message_store, stored.message.seq) == ["here"]
+
+
+async def test_a_failed_reply_leaves_its_message_in_the_window(message_store: MessageStore) -> None:
+    await send(message_store, text="m1")
+    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED, text="half"))
+    stored = await send(message_store, text="m2")
+    assert await window(message_store, stored.message.seq) == ["m1", "m2"]
+
+
+async def sent_ago(store: MessageStore, seconds: float, user_id: str) -> Stored:
+    then = utc_now() - timedelta(seconds=seconds)
+    message, record = a_send(user_id)
+    return await store.add(replace(message, created_at=then, updated_at=then), replace(record, created_at=then, updated_at=then))
+
+
+async def test_sessions_are_due_whose_oldest_open_record_waits_for_long(message_store: MessageStore) -> None:
+    await sent_ago(message_store, 100, "second")
+    await sent_ago(message_store, 200, "first")
+    await send(message_store, "fresh")
+    assert await message_store.due_sessions(waiting_s=60, limit=10) == ["first", "second"]
+    assert await message_store.due_sessions(waiting_s=150, limit=10) == ["first"]
+    assert await message_store.due_sessions(waiting_s=60, limit=1) == ["first"]
+
+
+async def test_a_session_is_due_once_however_many_records_wait(message_store: MessageStore) -> None:
+    for _ in range(3):
+        await sent_ago(message_store, 100, "alice")
+    assert await message_store.due_sessions(waiting_s=60, limit=10) == ["alice"]
+
+
+async def test_a_session_in_which_a_reply_runs_is_not_due(message_store: MessageStore) -> None:
+    for _ in range(2):
+        await sent_ago(message_store, 100, "alice")
+    lease = await claim(message_store)
+    assert await message_store.due_sessions(waiting_s=60, limit=10) == []
+    await message_store.finish(outcome(lease))
+    assert await message_store.due_sessions(waiting_s=60, limit=10) == ["alice"]
+
+
+async def test_a_session_with_a_lease_that_ran_out_is_due(message_store: MessageStore) -> None:
+    await send(message_store)
+    await claim(message_store, lease_s=RUN_OUT_S)
+    assert await message_store.due_sessions(waiting_s=LONG_S, limit=10) == ["alice"]
+
+
+async def test_a_session_is_not_due_for_an_old_record_that_is_retried_while_another_runs(message_store: MessageStore) -> None:
+    old = await sent_ago(message_store, 100, "alice")
+    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED, text=""))
+    await sent_ago(message_store, 90, "alice")
+    await claim(message_store)
+    await message_store.retry("alice", old.record.record_id)
+    assert await message_store.due_sessions(waiting_s=0, limit=10) == []
+
+
+async def test_a_session_without_open_records_is_not_due(message_store: MessageStore) -> None:
+    await sent_ago(message_store, 100, "alice")
+    await answer(message_store)
+    assert await message_store.due_sessions(waiting_s=0, limit=10) == []
+
+
+async def test_an_audit_of_replies_that_all_ended_is_clean(message_store: MessageStore) -> None:
+    for status, text in ((ReplyStatus.SUCCESS, "a"), (ReplyStatus.FAILED, ""), (ReplyStatus.CANCELLED, "b"), (ReplyStatus.CANCELLED, "")):
+        await send(message_store)
+        await message_store.finish(outcome(await claim(message_store), status, text=text))
+    assert await message_store.audit(older_than_s=0) == CLEAN
+
+
+async def test_an_audit_counts_records_that_have_not_ended_in_time(message_store: MessageStore) -> None:
+    await sent_ago(message_store, 100, "alice")
+    await sent_ago(message_store, 100, "bob")
+    await claim(message_store, "bob")
+    assert await message_store.audit(older_than_s=60) == replace(CLEAN, records_not_final=2)
+    assert await message_store.audit(older_than_s=200) == CLEAN
+
+
+async def test_an_audit_counts_messages_without_a_record(message_store: MessageStore) -> None:
+    await delete_record(message_store, (await send(message_store)).record.record_id)
+    assert await message_store.audit(older_than_s=0) == replace(CLEAN, messages_without_record=1)
+    assert await message_store.audit(older_than_s=60) == CLEAN
+
+
+async def test_an_audit_counts_successes_without_a_reply(message_store: MessageStore) -> None:
+    await send(message_store)
+    await delete_message(message_store, (await answer(message_store)).message_id)
+    assert await message_store.audit(older_than_s=0) == replace(CLEAN, success_without_reply=1)
+
+
+async def test_an_audit_counts_replies_without_a_record(message_store: MessageStore) -> None:
+    message = (await send(message_store)).message
+    await answer(message_store)
+    stray = replace(message, message_id="stray", from_user_id=AI_USER_ID, msg_type=MessageType.AI_REPLY, seq=99)
+    await insert_message(message_store, stray)
+    assert await message_store.audit(older_than_s=0) == replace(CLEAN, replies_without_record=1)
