@@ -19,7 +19,7 @@ setup: $(TEST) ## install everything for work on the code
 
 run: $(RUN) ## start the service on http://127.0.0.1:8000 (options: ARGS="--port 9000")
 	@echo "imcore serve $(ARGS)   (Ctrl-C stops it)"
-	@exec $(BIN)/imcore serve $(ARGS)
+	@IM_LOG_FORMAT=$${IM_LOG_FORMAT:-console} exec $(BIN)/imcore serve $(ARGS)
 
 test: $(TEST) ## run all tests (options: ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)

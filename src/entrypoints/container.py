@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 
@@ -31,8 +31,11 @@ from imcore.write_reply import WriteReply
 
 if TYPE_CHECKING:
     from adapters.task_queue.consumer import CeleryHintConsumer
+    from adapters.task_queue.reply_queue import CeleryReplyQueue
 
 EMBEDDED_SLOTS = 200
+
+Celery = Any  # it ships no types, and only its adapter may import it
 
 
 def build_store(settings: Settings, process: str) -> SqlAlchemyMessageStore:
@@ -43,25 +46,32 @@ def build_store(settings: Settings, process: str) -> SqlAlchemyMessageStore:
         raise WrongSettingsError(f"IM_DATABASE_URL: {error}") from None
 
 
-def build_queue(settings: Settings) -> ReplyQueue:
-    """Celery's adapter, or the one of embedded mode."""
+def build_celery(settings: Settings) -> Celery:
+    """The application that carries hints, None in embedded mode."""
     if settings.redis_url is None:
-        return MemoryReplyQueue()
+        return None
     from adapters.task_queue.celery_app import celery_app  # noqa: PLC0415  # Celery takes a quarter of a second to import
-    from adapters.task_queue.reply_queue import CeleryReplyQueue  # noqa: PLC0415  # the same
 
     try:
-        return CeleryReplyQueue(celery_app(settings.redis_url))
+        return celery_app(settings.redis_url)
     except ValueError as error:
         raise WrongSettingsError(f"IM_REDIS_URL: {error}") from None
 
 
-def build_consumer(settings: Settings, queue: ReplyQueue, writers: ReplyWriters) -> CeleryHintConsumer:
+def build_queue(celery: Celery) -> MemoryReplyQueue | CeleryReplyQueue:
+    """Celery's adapter, or the one of embedded mode."""
+    if celery is None:
+        return MemoryReplyQueue()
+    from adapters.task_queue.reply_queue import CeleryReplyQueue  # noqa: PLC0415  # as above
+
+    return CeleryReplyQueue(celery)
+
+
+def build_consumer(celery: Celery, queue: ReplyQueue, writers: ReplyWriters) -> CeleryHintConsumer:
     """What takes hints from Celery's queue and brings them to the writers."""
-    from adapters.task_queue.celery_app import celery_app  # noqa: PLC0415  # as above
     from adapters.task_queue.consumer import CeleryHintConsumer  # noqa: PLC0415  # as above
 
-    return CeleryHintConsumer(celery_app(settings.redis_url or ""), queue, writers.offer)
+    return CeleryHintConsumer(celery, queue, writers.offer)
 
 
 def build_notifier(settings: Settings) -> MemoryNotifier | RedisNotifier:
@@ -101,10 +111,11 @@ class ApiContainer(containers.DeclarativeContainer):
     tokens = providers.Singleton(build_tokens, settings)
     metrics = providers.Singleton(Metrics)
     store = providers.Singleton(build_store, settings, "api")
-    queue = providers.Singleton(build_queue, settings)
+    celery = providers.Singleton(build_celery, settings)
+    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
     live = providers.Singleton(LiveReplies, notifier.provided.publish_request)
-    hub = providers.Singleton(Hub, live)
+    hub = providers.Singleton(Hub, live, max_connections_per_user=settings.provided.max_connections_per_user)
     send_message = providers.Singleton(
         SendMessage,
         store,
@@ -131,13 +142,14 @@ class WorkerContainer(containers.DeclarativeContainer):
     concurrency = providers.Dependency(instance_of=int)
     metrics = providers.Singleton(Metrics)
     store = providers.Singleton(build_store, settings, "worker")
-    queue = providers.Singleton(build_queue, settings)
+    celery = providers.Singleton(build_celery, settings)
+    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(
         build_writers, settings, store=store, queue=queue, notifier=notifier, llm=llm, meter=metrics, slots=concurrency
     )
-    consumer = providers.Singleton(build_consumer, settings, queue, writers)
+    consumer = providers.Singleton(build_consumer, celery, queue, writers)
     __self__ = providers.Self()
     lifecycle = providers.Callable(working, __self__)
 
@@ -148,6 +160,7 @@ class CliContainer(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     tokens = providers.Singleton(build_tokens, settings)
     store = providers.Singleton(build_store, settings, "cli")
-    queue = providers.Singleton(build_queue, settings)
+    celery = providers.Singleton(build_celery, settings)
+    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
     llm = providers.Singleton(build_llm, settings)

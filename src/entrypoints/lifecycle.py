@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+from entrypoints.goodbye import goodbye_at_signals
+
 EMBEDDED_DRAIN_S = 5.0
 WORKER_DRAIN_S = 20.0
 SAMPLE_S = 2.0
@@ -19,6 +21,7 @@ async def serving(container: Container) -> AsyncIterator[None]:
     """An API process; in embedded mode it writes the replies as well."""
     async with AsyncExitStack() as stack:
         await _open_store_and_broker(container, stack)
+        stack.enter_context(goodbye_at_signals(container.hub()))
         if container.settings().embedded:
             await _open_writers(container, stack, EMBEDDED_DRAIN_S)
             container.queue().listen(container.writers().offer)
@@ -40,8 +43,11 @@ async def working(container: Container) -> AsyncIterator[None]:
 async def _open_store_and_broker(container: Container, stack: AsyncExitStack) -> None:
     stack.push_async_callback(container.store().close)
     await container.store().ping()
-    stack.push_async_callback(container.notifier().close)
-    stack.push_async_callback(container.queue().close)
+    notifier, queue = container.notifier(), container.queue()
+    stack.push_async_callback(notifier.close)
+    stack.push_async_callback(queue.close)
+    if not container.settings().embedded:
+        await notifier.start()
     sampling = asyncio.create_task(_sample(container), name="sample")
     stack.push_async_callback(_cancelled, sampling)
 

@@ -12,7 +12,18 @@ import structlog
 
 from entrypoints.settings import Settings
 
-QUIET = ("uvicorn.access", "httpx", "httpx2", "httpcore", "openai", "asyncio", "celery.worker.strategy", "celery.app.trace")
+QUIET = (
+    "alembic.runtime.migration",
+    "uvicorn.error",
+    "uvicorn.access",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "openai",
+    "asyncio",
+    "celery.worker.strategy",
+    "celery.app.trace",
+)
 """Loggers that repeat what our own lines say; they speak from WARNING on."""
 
 
@@ -23,6 +34,7 @@ def configure_logs(settings: Settings, process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _drop_colours,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _add_process(process),
     ]
@@ -47,6 +59,11 @@ def _renderer(log_format: str) -> list[structlog.types.Processor]:
     if log_format == "console":
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [structlog.processors.dict_tracebacks, structlog.processors.EventRenamer("message"), _json]
+
+
+def _drop_colours(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    event.pop("color_message", None)  # uvicorn says it twice, the second time for a terminal
+    return event
 
 
 def _json(_logger: object, _method: str, event: structlog.types.EventDict) -> str:

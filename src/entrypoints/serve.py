@@ -21,17 +21,6 @@ from entrypoints.settings import Settings, WrongSettingsError, load_settings
 CLOSE_SOCKETS_S = 5
 
 
-class Server(uvicorn.Server):
-    """Closes WebSockets with 1001 (going away: reconnect) before uvicorn would end them with 1012."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        app = self.config.loaded_app
-        while not hasattr(app, "state"):  # middleware of uvicorn's own lies around it
-            app = app.app
-        await app.state.say_goodbye()
-        await super().shutdown(sockets)
-
-
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -58,14 +47,13 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=CLOSE_SOCKETS_S,
         server_header=False,
     )
-    server = Server(config)
     _greet(settings, *listener.getsockname()[:2])
     if workers > 1:
         with tempfile.TemporaryDirectory(prefix="imcore-metrics-") as folder:
             os.environ[MULTIPROCESS_DIR] = folder
-            Multiprocess(config, target=server.run, sockets=[listener]).run()
+            Multiprocess(config, sockets=[listener]).run()
     else:
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def build_app() -> Any:

@@ -1,0 +1,127 @@
+"""RedisNotifier: events and requests over Redis publish/subscribe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from adapters.pubsub import wire
+from adapters.pubsub.connection import close_client, redis_client
+from adapters.pubsub.outgoing import EVENTS, REQUESTS
+from adapters.pubsub.publisher import Publisher
+from adapters.pubsub.subscriber import Subscriber
+from imcore.errors import NotifierUnavailableError
+from imcore.events import ReplyEvent, WriterRequest
+from imcore.ports import Notifier
+
+logger = logging.getLogger(__name__)
+
+
+class RedisNotifier(Notifier):
+    """One connection that publishes and, if anybody listens here, one that subscribes to what they listen for.
+
+    Listen before `start`: a listener that comes later hears what is published once its subscription is in force, which `on_gap` tells.
+    `answer_s` bounds `start`, `ping` and the flush of `close`.
+    """
+
+    def __init__(
+        self, redis_url: str, *, flush_s: float = 0.03, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0
+    ) -> None:
+        self._client = redis_client(redis_url)
+        self._publisher = Publisher(self._client, flush_s=flush_s, batch_bytes=batch_bytes)
+        self._subscriber = Subscriber(self._client, on_message=self._on_message, on_gap=self._on_gap, silence_s=silence_s)
+        self._answer_s = answer_s
+        self._event_listeners: list[Callable[[str, ReplyEvent], None]] = []
+        self._request_listeners: list[Callable[[WriterRequest], None]] = []
+        self._gap_listeners: list[Callable[[], None]] = []
+
+    @property
+    def published(self) -> int:
+        """How many items Redis took, merged deltas counted as one."""
+        return self._publisher.published
+
+    @property
+    def dropped(self) -> int:
+        """How many items were not delivered."""
+        return self._publisher.dropped
+
+    async def start(self) -> None:
+        """Return once subscribed; with Redis away after `answer_s` seconds, and it goes on trying."""
+        self._publisher.start()
+        await self._subscriber.start(timeout_s=self._answer_s)
+
+    async def close(self) -> None:
+        """Publish what is outgoing, within `answer_s` seconds, then hear nothing more."""
+        await self._publisher.close(timeout_s=self._answer_s)
+        await self._subscriber.close()
+        await close_client(self._client)
+
+    def publish(self, user_id: str, event: ReplyEvent) -> None:
+        self._publisher.add_event(user_id, event)
+
+    def publish_request(self, request: WriterRequest) -> None:
+        self._publisher.add_request(request)
+
+    def listen(
+        self,
+        *,
+        on_event: Callable[[str, ReplyEvent], None] | None = None,
+        on_request: Callable[[WriterRequest], None] | None = None,
+        on_gap: Callable[[], None] | None = None,
+    ) -> None:
+        if on_gap is not None:
+            self._gap_listeners.append(on_gap)
+        if on_event is not None:
+            self._event_listeners.append(on_event)
+            self._subscriber.want(EVENTS)
+        if on_request is not None:
+            self._request_listeners.append(on_request)
+            self._subscriber.want(REQUESTS)
+
+    async def ping(self) -> None:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._client.ping()
+        except TimeoutError:
+            raise NotifierUnavailableError(f"Redis does not answer within {self._answer_s} s.") from None
+        except (RedisError, OSError) as error:
+            raise NotifierUnavailableError(f"Redis does not answer: {error}") from error
+        if not self._subscriber.is_subscribed:
+            raise NotifierUnavailableError("Redis answers, but the subscription is not in force yet.")
+
+    def _on_message(self, channel: str, payload: bytes) -> None:
+        try:
+            items = wire.split(payload)
+        except ValueError:
+            logger.warning("A message that nobody can read; skipped", extra={"channel": channel, "bytes": len(payload)})
+            return
+        for item in items:
+            if item is None:
+                self._on_gap()
+            else:
+                self._on_item(channel, item)
+
+    def _on_item(self, channel: str, item: object) -> None:
+        try:
+            if channel == EVENTS:
+                user_id, event = wire.decode_event(item)
+                _call(self._event_listeners, user_id, event)
+            else:
+                _call(self._request_listeners, wire.decode_request(item))
+        except ValueError:
+            logger.warning("An item that nobody can read; skipped", extra={"channel": channel})
+
+    def _on_gap(self) -> None:
+        _call(self._gap_listeners)
+
+
+def _call(listeners: list[Callable[..., None]], *args: object) -> None:
+    """One listener's failure is not the others'."""
+    for listener in tuple(listeners):
+        try:
+            listener(*args)
+        except Exception:
+            logger.exception("A listener failed")

@@ -1,0 +1,162 @@
+"""Outgoing: what waits to be published, in order, deltas merged, bounded."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+from adapters.pubsub import wire
+from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEvent, ReplyFailed, WriterRequest
+
+logger = logging.getLogger(__name__)
+
+EVENTS = "im:events"
+REQUESTS = "im:requests"
+
+_ITEM_CHARS = 200
+"""What an item counts beside its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One PUBLISH; `payload` holds `items` encoded items."""
+
+    channel: str
+    payload: bytes
+    items: int
+
+
+@dataclass(slots=True)
+class _Event:
+    user_id: str
+    event: ReplyEvent
+    chars: int
+    channel = EVENTS
+
+    def encode(self) -> bytes:
+        return wire.encode_event(self.user_id, self.event)
+
+
+@dataclass(slots=True)
+class _Deltas:
+    """Deltas of one attempt, each beginning where the one before ends."""
+
+    user_id: str
+    first: ReplyDelta
+    texts: list[str]
+    end: int
+    chars: int
+    channel = EVENTS
+
+    def go_on_with(self, delta: ReplyDelta) -> bool:
+        return self.first.attempt == delta.attempt and self.end == delta.offset
+
+    def join(self, delta: ReplyDelta) -> None:
+        self.texts.append(delta.text)
+        self.end += len(delta.text)
+        self.chars += len(delta.text)
+
+    def encode(self) -> bytes:
+        first = self.first
+        return wire.encode_event(self.user_id, ReplyDelta(first.record_id, first.attempt, first.offset, "".join(self.texts)))
+
+
+@dataclass(slots=True)
+class _Request:
+    request: WriterRequest
+    chars: int
+    channel = REQUESTS
+
+    def encode(self) -> bytes:
+        return wire.encode_request(self.request)
+
+
+_Item = _Event | _Deltas | _Request
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A queue of at most `max_chars` characters of text, an item counting 200 more; what does not fit is refused.
+
+    A delta joins the previous one of its record if it begins where that ends and nothing else of the record came between. So the news of
+    one record keep their order, and so does everything that is not a delta.
+    """
+
+    max_chars: int = 4_000_000
+    _items: deque[_Item] = field(default_factory=deque)
+    _joinable: dict[str, _Deltas] = field(default_factory=dict)
+    _chars: int = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add_event(self, user_id: str, event: ReplyEvent) -> bool:
+        """Whether there was room."""
+        if isinstance(event, ReplyDelta):
+            return self._add_delta(user_id, event)
+        self._joinable.pop(event.record_id, None)
+        return self._append(_Event(user_id, event, _ITEM_CHARS + _text_chars(event)))
+
+    def add_request(self, request: WriterRequest) -> bool:
+        """Whether there was room."""
+        return self._append(_Request(request, _ITEM_CHARS))
+
+    def take(self, max_bytes: int) -> Batch | None:
+        """The next items of one channel, in a payload of at most `max_bytes` unless one item alone is longer; None if nothing waits."""
+        self._joinable.clear()
+        encoded: list[bytes] = []
+        channel, size = "", 2
+        while self._items and (not encoded or self._items[0].channel == channel):
+            item = _encode(self._items[0])
+            size += len(item) + 1
+            if encoded and size > max_bytes:
+                break
+            channel = self._items[0].channel
+            self._chars -= self._items.popleft().chars
+            if item:
+                encoded.append(item)
+        return Batch(channel, wire.join(encoded), len(encoded)) if encoded else None
+
+    def clear(self) -> int:
+        """Forget everything; returns how many items that were."""
+        count = len(self._items)
+        self._items.clear()
+        self._joinable.clear()
+        self._chars = 0
+        return count
+
+    def _add_delta(self, user_id: str, delta: ReplyDelta) -> bool:
+        last = self._joinable.get(delta.record_id)
+        if last is None or not last.go_on_with(delta):
+            deltas = _Deltas(user_id, delta, [delta.text], delta.offset + len(delta.text), _ITEM_CHARS + len(delta.text))
+            self._joinable[delta.record_id] = deltas
+            return self._append(deltas)
+        if self._chars + len(delta.text) > self.max_chars:
+            return False
+        last.join(delta)
+        self._chars += len(delta.text)
+        return True
+
+    def _append(self, item: _Item) -> bool:
+        if self._chars + item.chars > self.max_chars:
+            return False
+        self._items.append(item)
+        self._chars += item.chars
+        return True
+
+
+def _text_chars(event: ReplyEvent) -> int:
+    message = event.message if isinstance(event, ReplyCompleted | ReplyCancelled) else None
+    if isinstance(event, ReplyFailed):
+        return len(event.error.message)
+    return 0 if message is None else len(message.msg_content)
+
+
+def _encode(item: _Item) -> bytes:
+    """Empty for what cannot be told: an unpaired surrogate in a model's text must not keep all others waiting."""
+    try:
+        return item.encode()
+    except ValueError:
+        logger.exception("An event cannot be encoded; it is dropped")
+        return b""

@@ -1,0 +1,132 @@
+"""How news look on the wire: one JSON array a batch, one array an item, no names, so that a token costs few bytes.
+
+event     [user_id, type, record_id, attempt, …the event's other fields in the order of its class]
+request   [type, record_id]
+gap       null: something that was to come before this could not be delivered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+
+from imcore.chat_record import ReplyError
+from imcore.clock import from_rfc3339, rfc3339
+from imcore.events import (
+    ReplyCancelled,
+    ReplyCompleted,
+    ReplyDelta,
+    ReplyEvent,
+    ReplyFailed,
+    ReplyStarted,
+    ShowReply,
+    StopReply,
+    WriterRequest,
+)
+from imcore.message import Message, MessageType
+
+GAP = b"null"
+
+
+def join(items: Iterable[bytes]) -> bytes:
+    """A batch of encoded items."""
+    return b"[" + b",".join(items) + b"]"
+
+
+def split(batch: bytes) -> list[object]:
+    """The items of a batch, to be decoded one by one; raises `ValueError` if it is none."""
+    items = orjson.loads(batch)
+    if not isinstance(items, list):
+        raise ValueError("a batch is a JSON array")  # noqa: TRY004  (what came over the wire has a wrong value, no caller a wrong type)
+    return items
+
+
+def encode_event(user_id: str, event: ReplyEvent) -> bytes:
+    """Raises `ValueError` for text that is no Unicode (an unpaired surrogate)."""
+    return _dump([user_id, event.type, event.record_id, event.attempt, *_fields(event)])
+
+
+def decode_event(item: object) -> tuple[str, ReplyEvent]:
+    """The user and the event; raises `ValueError` for anything else than an encoded event."""
+    match item:
+        case [str(user_id), str(kind), str(record_id), int(attempt), *fields]:
+            return user_id, _event(kind, record_id, attempt, fields)
+        case _:
+            raise ValueError("no event")
+
+
+def encode_request(request: WriterRequest) -> bytes:
+    return _dump([request.type, request.record_id])
+
+
+def decode_request(item: object) -> WriterRequest:
+    """Raises `ValueError` for anything else than an encoded request."""
+    match item:
+        case [StopReply.type, str(record_id)]:
+            return StopReply(record_id)
+        case [ShowReply.type, str(record_id)]:
+            return ShowReply(record_id)
+        case _:
+            raise ValueError("no request")
+
+
+def _dump(item: list[object]) -> bytes:
+    try:
+        return orjson.dumps(item)
+    except orjson.JSONEncodeError as error:  # it is a TypeError
+        raise ValueError(str(error)) from error
+
+
+def _fields(event: ReplyEvent) -> list[object]:
+    match event:
+        case ReplyDelta():
+            return [event.offset, event.text]
+        case ReplyStarted():
+            return [event.session_id, event.user_message_id, event.ai_message_id]
+        case ReplyCompleted():
+            return [_message_fields(event.message)]
+        case ReplyCancelled():
+            return [None if event.message is None else _message_fields(event.message)]
+        case ReplyFailed():
+            return [event.error.code, event.error.message]
+
+
+def _event(kind: str, record_id: str, attempt: int, fields: list[object]) -> ReplyEvent:
+    match kind, fields:
+        case ReplyDelta.type, [int(offset), str(text)]:
+            return ReplyDelta(record_id, attempt, offset, text)
+        case ReplyStarted.type, [str(session_id), str(user_message_id), str(ai_message_id)]:
+            return ReplyStarted(record_id, attempt, session_id, user_message_id, ai_message_id)
+        case ReplyCompleted.type, [list(message)]:
+            return ReplyCompleted(record_id, attempt, _message(message))
+        case ReplyCancelled.type, [None]:
+            return ReplyCancelled(record_id, attempt, None)
+        case ReplyCancelled.type, [list(message)]:
+            return ReplyCancelled(record_id, attempt, _message(message))
+        case ReplyFailed.type, [str(code), str(text)]:
+            return ReplyFailed(record_id, attempt, ReplyError(code, text))
+        case _:
+            raise ValueError(f"no event: {kind}")
+
+
+def _message_fields(message: Message) -> list[object]:
+    return [
+        message.message_id,
+        message.session_id,
+        message.from_user_id,
+        message.msg_type.value,
+        message.msg_content,
+        rfc3339(message.created_at),
+        rfc3339(message.updated_at),
+        message.seq,
+    ]
+
+
+def _message(fields: list[object]) -> Message:
+    match fields:
+        case [str(message_id), str(session_id), str(sender), str(kind), str(content), str(created), str(updated), int(seq)]:
+            times = from_rfc3339(created), from_rfc3339(updated)
+            return Message(message_id, session_id, sender, MessageType(kind), content, *times, seq=seq)
+        case _:
+            raise ValueError("no message")

@@ -1,0 +1,1 @@
+"""Celery: hints travel from whoever commits a message to whoever writes replies."""
