@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from entrypoints.explanation import explained
 from entrypoints.settings import load_settings
 from imcore.errors import IMError, StoreUnavailableError
 
@@ -111,7 +112,7 @@ def main() -> None:
     try:
         app()
     except StoreUnavailableError as error:
-        sys.exit(_say(f"IM_DATABASE_URL: {error.detail}"))
+        sys.exit(_say(f"IM_DATABASE_URL: {explained(error)}"))
     except IMError as error:
         sys.exit(_say(error.detail))
     except KeyboardInterrupt:

@@ -46,8 +46,7 @@ async def _open_store_and_broker(container: Container, stack: AsyncExitStack) ->
     notifier, queue = container.notifier(), container.queue()
     stack.push_async_callback(notifier.close)
     stack.push_async_callback(queue.close)
-    if not container.settings().embedded:
-        await notifier.start()
+    await notifier.start()
     sampling = asyncio.create_task(_sample(container), name="sample")
     stack.push_async_callback(_cancelled, sampling)
 

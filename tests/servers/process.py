@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,12 +44,21 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 """Linux sends the signal of PR_SET_PDEATHSIG when the *thread* that forked ends; this one ends with the interpreter."""
 
 
-def spawn(command: Sequence[str | Path], *, log: Path, death_signal: signal.Signals, user_id: int | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    death_signal: signal.Signals,
+    user_id: int | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """Start `command` with its output appended to `log`; it gets `death_signal` when this process ends, however that ends."""
-    return _spawner.submit(_spawn, command, log, death_signal, user_id).result()
+    return _spawner.submit(_spawn, command, log, death_signal, user_id, env).result()
 
 
-def _spawn(command: Sequence[str | Path], log: Path, death_signal: signal.Signals, user_id: int | None) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str | Path], log: Path, death_signal: signal.Signals, user_id: int | None, env: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
     parent = os.getpid()
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -65,6 +74,7 @@ def _spawn(command: Sequence[str | Path], log: Path, death_signal: signal.Signal
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env=env,
             user=user_id,
             group=user_id,
             preexec_fn=die_with_parent,  # noqa: PLW1509  (between fork and exec it only makes system calls, loaded before)

@@ -43,6 +43,9 @@ class MemoryNotifier(Notifier):
     async def ping(self) -> None:
         """There is no broker to be away."""
 
+    async def start(self) -> None:
+        """There is nothing to connect to."""
+
     async def close(self) -> None:
         """Call nobody any more."""
         self._event_listeners.clear()

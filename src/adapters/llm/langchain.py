@@ -1,0 +1,79 @@
+"""LLMClient over any LangChain Runnable: a chat model, a chain, an agent, a graph."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from adapters.llm.closable import ClosableLLMClient, ReplyMode
+from adapters.llm.errors import as_llm_error
+from adapters.llm.runnable_input import described, input_of, is_graph
+from adapters.llm.runnable_output import Ending, ModelWatch, Transcript
+from imcore.errors import LLMError
+from imcore.ports import LLMChunk
+from imcore.prompt import Prompt
+
+
+class LangChainLLMClient(ClosableLLMClient):
+    """Streams a Runnable (`astream`), or asks it for the whole reply at once (`ainvoke`).
+
+    `name` stands for the model where the Runnable does not tell which one answered, `secret` is kept out of errors. With
+    `needs_finish_reason` a reply without one counts as cut short. What the Runnable is given: see `runnable_input`; what it may give:
+    see `runnable_output`.
+    """
+
+    def __init__(
+        self, runnable: Runnable[Any, Any], *, name: str, mode: ReplyMode = "stream", needs_finish_reason: bool = False, secret: str = ""
+    ) -> None:
+        self._runnable = runnable
+        self._to_input = input_of(runnable)
+        self._name = name
+        self._mode = mode
+        self._needs_finish_reason = needs_finish_reason
+        self._secret = secret
+
+    def request(self, prompt: Prompt) -> Mapping[str, object]:
+        return {"model": self._name, **described(self._to_input, prompt)}
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
+        begun = False
+        try:
+            async with aclosing(self._chunks(prompt)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+                    begun = True
+        except LLMError:
+            raise
+        except Exception as error:  # a Runnable is anybody's code: whatever it raises, a typed error goes up
+            raise as_llm_error(error, begun=begun, secret=self._secret) from error
+
+    async def _chunks(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
+        ending, transcript, whole, output = Ending(), Transcript(), "", None
+        hears_itself = isinstance(self._runnable, BaseChatModel)
+        config = RunnableConfig() if hears_itself else RunnableConfig(callbacks=[ModelWatch(ending)])
+        async with aclosing(self._outputs(prompt, config)) as outputs:
+            async for output in outputs:
+                if hears_itself:
+                    ending.hear(output)
+                text = transcript.text_of(output)
+                if self._mode == "whole":
+                    whole += text
+                elif text:
+                    yield LLMChunk(text)
+        transcript.check(output)
+        yield ending.last_chunk(text=whole, model=self._name, needs_reason=self._needs_finish_reason)
+
+    async def _outputs(self, prompt: Prompt, config: RunnableConfig) -> AsyncGenerator[Any]:
+        given = self._to_input(prompt)
+        if self._mode == "whole":
+            yield await self._runnable.ainvoke(given, config)
+            return
+        options = {"stream_mode": "messages"} if is_graph(self._runnable) else {}
+        outputs = cast("AsyncGenerator[Any]", self._runnable.astream(given, config, **options))  # always one, though typed as an iterator
+        async with aclosing(outputs):
+            async for output in outputs:
+                yield output

@@ -1,0 +1,69 @@
+"""Two API processes and two workers over a real database and a real Valkey, started by the commands that an operator uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from adapters.sql.migrations_runner import migrate
+from tests.chat_client import ChatClient
+from tests.servers.imcore import ApiProcess, WorkerProcess
+
+
+@dataclass(frozen=True)
+class Installation:
+    apis: list[ApiProcess]
+    workers: list[WorkerProcess]
+
+    @property
+    def urls(self) -> list[str]:
+        return [api.url for api in self.apis]
+
+    def token(self, user_id: str) -> str:
+        return self.apis[0].token(user_id)
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def installation(request, redis_url) -> Iterator[Installation]:
+    database_url = request.getfixturevalue("postgres_url" if request.param == "postgresql" else "mysql_url")
+    migrate(database_url)
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    processes = [kind(settings) for kind in (ApiProcess, ApiProcess, WorkerProcess, WorkerProcess)]
+    try:
+        for process in processes:
+            process.start()
+        yield Installation(processes[:2], processes[2:])
+    finally:
+        for process in processes:
+            process.close()
+
+
+async def test_a_message_sent_to_one_api_process_is_answered_token_by_token_on_the_other(installation):
+    first, second = installation.urls
+    token = installation.token("alice")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=first, headers=headers) as http, ChatClient([second], "alice", token).connected() as alice:
+        sent = await http.post("/api/message/send", json={"msg_content": "hello from the other side"})
+        assert sent.status_code == 202
+        shown = await alice.ended(sent.json()["record_id"])
+        deltas = [frame for frame in alice.frames if frame["type"] == "reply.delta"]
+        assert len(deltas) > 3
+        assert "".join(delta["text"] for delta in deltas) == shown.ends[0]["message"]["msg_content"]
+        assert "hello from the other side" in shown.text
+        record = (await http.get("/api/ai/records")).json()["items"][0]
+        whole = (await http.get(f"/api/ai/records/{record['record_id']}")).json()
+        assert record["status"] == 1
+        assert record["duration_ms"] > 0
+        assert record["prompt_tokens"] > 0
+        assert whole["request_content"]["messages"][-1] == {"role": "user", "content": "hello from the other side"}
+        assert alice.violations == []
+
+
+async def test_the_operators_commands_find_a_healthy_installation(installation):
+    api = installation.apis[0]
+    for command in (["audit"], ["doctor"], ["recover"], ["migrate"]):
+        done = api.run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
