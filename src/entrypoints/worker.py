@@ -32,9 +32,9 @@ async def _work(container: WorkerContainer, metrics_port: int | None) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    if metrics_port is not None:
-        container.metrics().serve(metrics_port)
     async with container.lifecycle():
+        if metrics_port is not None:
+            container.metrics().serve(metrics_port)  # not before: whoever scrapes may take the answer for readiness
         log.info("worker is ready")
         await stop.wait()
         log.info("worker stops")

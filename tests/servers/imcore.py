@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from tests.servers.process import listens, spawn
+from tests.servers.process import spawn
 from tests.servers.server import Binary, Server
 
 SECRET = "a secret of the tests, longer than 32 bytes"  # noqa: S105  (of the tests)
@@ -85,15 +85,7 @@ class ApiProcess(ImcoreProcess):
 
 
 class WorkerProcess(ImcoreProcess):
-    """`imcore worker`, ready when it says so."""
+    """`imcore worker`; its metrics answer once it is ready."""
 
     def _command(self) -> list[str | Path]:
         return [self.binary.path, "worker", "--metrics-port", str(self.port), *self._more_arguments]
-
-    def _answers(self) -> bool:
-        if not listens(self.pid, self.port) or self.log.count("worker is ready") <= self._starts:
-            return False
-        self._starts += 1
-        return super()._answers()
-
-    _starts = 0

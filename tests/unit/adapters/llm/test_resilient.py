@@ -9,7 +9,7 @@ import pytest
 import stamina
 
 from adapters.llm.closable import ClosableLLMClient
-from adapters.llm.resilient import WHOLE_STREAM_FACTOR, ResilientLLMClient
+from adapters.llm.resilient import ResilientLLMClient
 from imcore.errors import LLMError, LLMRefusedError, LLMStreamCutError, LLMTimeoutError, LLMUnavailableError
 from imcore.ports import LLMChunk
 from imcore.prompt import Prompt
@@ -121,20 +121,15 @@ async def test_a_late_first_token_is_a_timeout_that_closes_the_stream() -> None:
 
 async def test_a_silence_between_tokens_is_a_timeout_that_closes_the_stream() -> None:
     model = ScriptedLLMClient(["Hel", 60.0, "lo"])
-    with pytest.raises(LLMTimeoutError, match=r"silent .*IM_LLM_TIMEOUT_S"):
+    with pytest.raises(LLMTimeoutError, match="had no end .*IM_LLM_TIMEOUT_S"):
         await read(resilient(model, timeout_s=0.01), CONVERSATION)
     assert model.left == 1
 
 
 async def test_a_stream_that_never_ends_is_ended() -> None:
     endless = ScriptedLLMClient(["more ", 0.01] * 10_000)
-    with pytest.raises(LLMTimeoutError, match=f"had no end .*{WHOLE_STREAM_FACTOR} times IM_LLM_TIMEOUT_S"):
+    with pytest.raises(LLMTimeoutError, match="had no end .*IM_LLM_TIMEOUT_S"):
         await read(resilient(endless, timeout_s=0.1), CONVERSATION)
-
-
-async def test_a_reply_may_take_longer_than_the_limit_on_silence() -> None:
-    chunks = await read(resilient(ScriptedLLMClient(["more ", 0.05] * 8), timeout_s=0.3), CONVERSATION)
-    assert text_of(chunks) == "more " * 8
 
 
 async def test_in_whole_mode_the_reply_has_the_whole_time() -> None:
