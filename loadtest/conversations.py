@@ -64,7 +64,7 @@ def summary(clients: Sequence[ChatClient], seconds: float) -> dict[str, object]:
         "replied once": sum(len(shown.ends) == 1 for client in clients for shown in client.shown.values()),
         "users in order": in_order,
         "rejected": sum(len(client.rejected) for client in clients),
-        "violations": sum((client.violations for client in clients), []),
+        "violations": [violation for client in clients for violation in client.violations],
         "accept_ms": _p50_p99(accept),
         "first_token_ms": _p50_p99(first),
         "seconds": round(seconds, 1),
@@ -74,6 +74,11 @@ def summary(clients: Sequence[ChatClient], seconds: float) -> dict[str, object]:
 def cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
     """User and system time so far, by part."""
     return {name: sum(sum(process.cpu_times()[:2]) for process in family(pid)) for name, pid in pids.items()}
+
+
+def pss_mib(pid: int) -> int:
+    """Memory of a process and all it started, what they share counted once."""
+    return round(sum(process.memory_full_info().pss for process in family(pid)) / 2**20)
 
 
 async def run(urls: Sequence[str], users: int, messages: int) -> dict[str, object]:
@@ -103,7 +108,7 @@ def main() -> None:
         result = asyncio.run(run(urls, asked.users, asked.messages))
         after = cpu_seconds(pids)
         result["cpu_s"] = {name: round(after[name] - before[name], 1) for name in pids}
-        result["pss_mib"] = {name: round(sum(process.memory_full_info().pss for process in family(pid)) / 2**20) for name, pid in pids.items()}
+        result["pss_mib"] = {name: pss_mib(pid) for name, pid in pids.items()}
     print(json.dumps(result, indent=2))
 
 

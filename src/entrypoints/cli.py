@@ -31,9 +31,10 @@ def serve(
     workers: Annotated[int, typer.Option(help="Server processes; more than one needs IM_REDIS_URL.", min=1)] = 1,
 ) -> None:
     """Serve HTTP, WebSocket and the chat page. Without IM_REDIS_URL the replies are written in this process."""
+    settings = load_settings()  # before the slow imports: what is wrong here is told at once
     from entrypoints.serve import serve as run
 
-    run(load_settings(), host, port, workers)
+    run(settings, host, port, workers)
 
 
 @app.command()
@@ -42,9 +43,10 @@ def worker(
     metrics_port: Annotated[int | None, typer.Option(help="Serve /metrics on this loopback port.", min=1, max=65535)] = None,
 ) -> None:
     """Write replies; needs IM_REDIS_URL. Run one a core."""
+    settings = load_settings()
     from entrypoints.worker import work
 
-    work(load_settings(), concurrency, metrics_port)
+    work(settings, concurrency, metrics_port)
 
 
 @app.command()

@@ -14,6 +14,7 @@ MAX_HINTED_SESSIONS = 100_000
 
 def migrate(settings: Settings, revision: str) -> str:
     """Bring the schema to `revision`; returns what to tell the operator."""
+    _make_data_dir(settings)
     migrate_schema(settings.store_url, revision)
     return f"The database has revision {revision}."
 
@@ -46,8 +47,13 @@ async def prepare_store(settings: Settings) -> None:
         SchemaOutdatedError, StoreUnavailableError: the database is not ready.
     """
     if settings.store_url.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _make_data_dir(settings)
         await asyncio.to_thread(migrate_schema, settings.store_url)
         return
     async with CliContainer(settings=settings).store() as store:
         await store.ping()
+
+
+def _make_data_dir(settings: Settings) -> None:
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.api.app import create_app
-from entrypoints.container import ApiContainer
+from entrypoints.container import ApiContainer, build_llm
 from entrypoints.logs import configure_logs
 from entrypoints.metrics import MULTIPROCESS_DIR
 from entrypoints.operations import prepare_store
@@ -33,6 +33,8 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     listener = _listen(host, port)
     configure_logs(settings, "api")
     asyncio.run(prepare_store(settings))
+    if settings.embedded:
+        build_llm(settings)  # a model that cannot be had is an error of the settings, to be told before anything is served
     os.environ["IM_GUEST_ACCESS"] = str(settings.guest_access_on(host)).lower()  # worker processes do not know the address
     config = uvicorn.Config(
         "entrypoints.serve:build_app",

@@ -73,7 +73,9 @@ def test_many_processes_need_a_common_secret(environment):
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize(("host", "is_on"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("10.0.0.1", False)])
+@pytest.mark.parametrize(
+    ("host", "is_on"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("192.0.2.1", False), ("10.0.0.1", False)]
+)
 def test_guests_are_let_in_on_loopback_only(host, is_on):
     assert load_settings().guest_access_on(host) is is_on
 
