@@ -124,7 +124,7 @@ class _Terminal:
                 return None
             elif frame["type"] in {"reply.failed", "reply.cancelled"}:
                 print()
-                return self.note(frame["error"]["message"] if "error" in frame else "cancelled")
+                return self.note(frame["error"]["detail"] if "error" in frame else "cancelled")
 
 
 async def _identify(settings: Settings, url: str, user: str | None) -> tuple[str, str]:

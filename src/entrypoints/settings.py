@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+import limits
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -91,6 +92,16 @@ class Settings(BaseSettings):
     def _http_scheme(cls, url: str | None) -> str | None:
         _check_scheme(url, ("http", "https"), "http://… or https://…")
         return url
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, rate: str) -> str:
+        if rate != "off":
+            try:
+                limits.parse_many(rate)
+            except ValueError:
+                raise ValueError("accepted are forms such as 60/minute, 5/second;1000/day or off") from None
+        return rate
 
     @field_validator("jwt_secret")
     @classmethod

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from imcore.errors import InvalidRequestError, TooLargeError
 
-
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

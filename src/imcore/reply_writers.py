@@ -7,6 +7,7 @@ the next. Beside the drains run two loops: renewals keep the leases and the text
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection
@@ -122,7 +123,8 @@ class ReplyWriters:
         if self._closing or session_id in self._drains:
             self._free.release()
             return
-        self._drains[session_id] = asyncio.create_task(self._drain(session_id), name=f"drain {session_id}")
+        empty = contextvars.Context()  # a drain is not part of the request that happened to start it, as its logs would say
+        self._drains[session_id] = asyncio.create_task(self._drain(session_id), name=f"drain {session_id}", context=empty)
 
     async def _drain(self, session_id: str) -> None:
         try:

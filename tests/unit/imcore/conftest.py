@@ -91,8 +91,8 @@ class Core:
     async def eventually(self, met: Callable[[], Awaitable[bool]]) -> None:
         """Look again and again at what no event tells, 5 seconds at most."""
         async with asyncio.timeout(5):
-            while not await met():
-                await asyncio.sleep(0.005)  # a renewal announces itself to nobody
+            while not await met():  # noqa: ASYNC110  (a renewal announces itself to nobody)
+                await asyncio.sleep(0.005)
 
     async def ends(self, count: int = 1) -> list[ReplyEvent]:
         """Wait for that many ends, return all so far."""

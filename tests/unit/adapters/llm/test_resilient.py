@@ -121,14 +121,14 @@ async def test_a_late_first_token_is_a_timeout_that_closes_the_stream() -> None:
 
 async def test_a_silence_between_tokens_is_a_timeout_that_closes_the_stream() -> None:
     model = ScriptedLLMClient(["Hel", 60.0, "lo"])
-    with pytest.raises(LLMTimeoutError, match="had no end .*IM_LLM_TIMEOUT_S"):
+    with pytest.raises(LLMTimeoutError, match=r"had no end .*IM_LLM_TIMEOUT_S"):
         await read(resilient(model, timeout_s=0.01), CONVERSATION)
     assert model.left == 1
 
 
 async def test_a_stream_that_never_ends_is_ended() -> None:
     endless = ScriptedLLMClient(["more ", 0.01] * 10_000)
-    with pytest.raises(LLMTimeoutError, match="had no end .*IM_LLM_TIMEOUT_S"):
+    with pytest.raises(LLMTimeoutError, match=r"had no end .*IM_LLM_TIMEOUT_S"):
         await read(resilient(endless, timeout_s=0.1), CONVERSATION)
 
 

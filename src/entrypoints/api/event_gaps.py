@@ -1,0 +1,56 @@
+"""When events may have been missed: at once after the notifier says so, and now and then for replies that fell silent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from imcore.catch_up import CatchUp
+from imcore.errors import IMError
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 2.0
+
+
+class EventGaps:
+    """Give `note` to the notifier as its `on_gap`; `run` does the rest."""
+
+    def __init__(self, catch_up: CatchUp) -> None:
+        self._catch_up = catch_up
+        self._noted = asyncio.Event()
+
+    def note(self) -> None:
+        """Events may have been missed, and come again now."""
+        self._noted.set()
+
+    async def run(self) -> None:
+        """Catch up for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await self._noted.wait()
+            except TimeoutError:
+                await self._try(is_gap=False)
+            else:
+                self._noted.clear()
+                await self._try(is_gap=True)
+
+    async def _try(self, *, is_gap: bool) -> None:
+        try:
+            if is_gap:
+                log.warning("events may have been missed: reading the store for everybody who is connected")
+                await self._catch_up.after_gap()
+            else:
+                await self._catch_up.silent()
+        except IMError as error:
+            log.warning("catching up will be tried again", extra={"detail": error.detail})
+            await self._again(is_gap=is_gap)
+        except Exception:
+            log.exception("defect while catching up; will be tried again")
+            await self._again(is_gap=is_gap)
+
+    async def _again(self, *, is_gap: bool) -> None:
+        if is_gap:
+            await asyncio.sleep(CHECK_S)
+            self._noted.set()

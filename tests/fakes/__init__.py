@@ -1,0 +1,1 @@
+"""Stand-ins for parts of imcore that tests steer by hand."""
