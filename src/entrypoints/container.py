@@ -19,11 +19,12 @@ from entrypoints.lifecycle import serving, working
 from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings, WrongSettingsError
 from imcore.cancel_reply import CancelReply
+from imcore.double_texting import DoubleTexting
 from imcore.live_replies import LiveReplies
 from imcore.ports import LLMClient, MessageStore, Notifier, ReplyMeter, ReplyQueue
 from imcore.prompt import PromptBudget
 from imcore.read_history import ReadHistory
-from imcore.reply_writers import ReplyWriters
+from imcore.reply_writers import MERGE_WINDOW_S, ReplyWriters
 from imcore.resume_session import ResumeSession
 from imcore.retry_reply import RetryReply
 from imcore.send_message import SendMessage
@@ -101,7 +102,9 @@ def build_writers(
 ) -> ReplyWriters:
     """What writes replies, in the worker and in embedded mode alike."""
     budget = PromptBudget(settings.system_prompt, settings.history_messages, settings.history_tokens)
-    return ReplyWriters(store, notifier, WriteReply(store, llm, notifier, queue, meter, budget), meter, slots=slots)
+    write = WriteReply(store, llm, notifier, queue, meter, budget)
+    merge_window_s = MERGE_WINDOW_S if settings.double_texting is DoubleTexting.MERGE else None
+    return ReplyWriters(store, notifier, write, meter, slots=slots, merge_window_s=merge_window_s)
 
 
 class ApiContainer(containers.DeclarativeContainer):
@@ -120,8 +123,10 @@ class ApiContainer(containers.DeclarativeContainer):
         SendMessage,
         store,
         queue,
+        notifier,
         max_message_chars=settings.provided.max_message_chars,
         max_pending_replies=settings.provided.max_pending_replies_per_user,
+        double_texting=settings.provided.double_texting,
     )
     read_history = providers.Singleton(ReadHistory, store)
     cancel_reply = providers.Singleton(CancelReply, store, queue, notifier)

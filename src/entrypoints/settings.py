@@ -11,6 +11,7 @@ import limits
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from imcore.double_texting import DoubleTexting
 from imcore.errors import IMError
 
 MIN_SECRET_BYTES = 32
@@ -44,7 +45,7 @@ class Settings(BaseSettings):
     history_messages: int = Field(default=20, ge=1, le=200)
     history_tokens: int = Field(default=4000, ge=1)
     reply_mode: Literal["stream", "whole"] = "stream"
-    double_texting: Literal["queue"] = "queue"
+    double_texting: DoubleTexting = DoubleTexting.QUEUE
 
     jwt_secret: str | None = None
     jwt_jwks_url: str | None = None

@@ -33,5 +33,6 @@ class CancelReply:
 
     async def _tell(self, user_id: str, record: ChatRecord) -> None:
         message = await self.store.message(user_id, record.ai_message_id) if record.ai_message_id else None
-        self.notifier.publish(user_id, ReplyCancelled(record.record_id, record.attempt, message))
+        for ended in await self.store.group_of(record):
+            self.notifier.publish(user_id, ReplyCancelled(ended.record_id, ended.attempt, message))
         self.queue.enqueue([record.session_id])  # the next one in the session may have waited for this

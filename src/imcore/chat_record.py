@@ -9,6 +9,9 @@
 
 `status` stays 0 while a reply waits and while it runs; a lease in the future tells the two apart. `attempt` grows with
 every claim and is the fence: whoever holds an older attempt can write nothing any more.
+
+Several records can share one reply (`DoubleTexting.MERGE`). Such a group is made when its oldest record, the leader, is first claimed,
+and stays as it is: the leader's reply is written, and all of them begin, end and wait anew together.
 """
 
 from __future__ import annotations
@@ -32,6 +35,9 @@ MAX_ERROR_MESSAGE_CHARS = 500
 MAX_ATTEMPTS = 3
 """How often a reply is begun before it is given up: a record whose worker dies each time must end too."""
 
+MAX_MERGED = 50
+"""How many messages one reply answers: they must all fit into its prompt."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatRecord:
@@ -39,6 +45,8 @@ class ChatRecord:
 
     `user_seq` is the `seq` of the user's message. `request_content` and `response_content` are JSON objects: what was sent to the
     model, and what it answered (`{"text": …}`, also the text so far of a reply that runs).
+    `leader_id` is the same on all records that share one reply, the leader's own included; None on one that is alone.
+    What was sent to the model, its answer and its figures are kept with the leader only.
     A claim that raises `attempt` above `attempt_limit` may only end the record; `retry` and `release` raise the limit.
     `queue_ms` is from acceptance to claim, `first_token_ms` from claim to the first token, `duration_ms` from claim to the end.
     """
@@ -66,6 +74,17 @@ class ChatRecord:
     completion_tokens: int | None = None
     error_code: str | None = None
     error_message: str | None = None
+    leader_id: str | None = None
+
+    @property
+    def answered_by(self) -> str:
+        """The record whose reply answers this one's message: itself, or its leader."""
+        return self.leader_id or self.record_id
+
+    @property
+    def merged_into(self) -> str | None:
+        """The leader, None on the leader itself and on one that is alone."""
+        return self.leader_id if self.leader_id != self.record_id else None
 
     @property
     def is_open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 
 from imcore.chat_record import ChatRecord, Lease
@@ -20,10 +21,14 @@ class Halt(StrEnum):
 
 
 class Draft:
-    """The text so far, what the model said about it, and the switch that breaks the writing off."""
+    """The text so far, what the model said about it, and the switch that breaks the writing off.
 
-    def __init__(self, record: ChatRecord) -> None:
+    `group` are all records that the reply answers, in the order of their messages; only `record` itself unless others were merged into it.
+    """
+
+    def __init__(self, record: ChatRecord, group: Sequence[ChatRecord] = ()) -> None:
         self.record = record
+        self.group = group or (record,)
         self.lease = Lease(record.record_id, record.session_id, record.attempt)
         self.halted: Halt | None = None
         self.request: dict[str, object] | None = None
@@ -56,9 +61,9 @@ class Draft:
         self._chars += len(text)
         return ReplyDelta(self.record.record_id, self.record.attempt, offset, text)
 
-    def snapshot(self) -> ReplyDelta:
-        """All of the text so far, as one delta."""
-        return ReplyDelta(self.record.record_id, self.record.attempt, 0, self.text)
+    def snapshot(self, record_id: str) -> ReplyDelta:
+        """All of the text so far, as one delta of a record of the group."""
+        return ReplyDelta(record_id, self.record.attempt, 0, self.text)
 
     def renewal(self) -> RunningReply:
         """What the next renewal is to store: the text only if it grew since the last one."""

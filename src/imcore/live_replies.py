@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from imcore.chat_record import ChatRecord
 from imcore.events import ReplyDelta, ReplyEnded, ReplyEvent, ReplyStarted, ShowReply
 
 ASK_AGAIN_S = 0.5
@@ -69,6 +70,15 @@ class LiveReplies:
         """The whole text so far as one delta; None if it is not known here."""
         reply = self._running.get(record_id)
         return ReplyDelta(record_id, reply.attempt, 0, reply.text) if reply else None
+
+    def so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplyDelta:
+        """The whole text so far of an open record, which is its leader's: as heard here, else as stored, and its writer is asked."""
+        heard = self.snapshot(leader.record_id)
+        if heard is not None and heard.attempt >= record.attempt:
+            return ReplyDelta(record.record_id, heard.attempt, 0, heard.text)
+        if leader.attempt > 0:
+            self.ask(record.record_id)
+        return ReplyDelta(record.record_id, leader.attempt, 0, leader.text)
 
     def running(self) -> list[tuple[str, str]]:
         """(user_id, record_id) of every reply whose end was not heard yet."""

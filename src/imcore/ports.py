@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
-from imcore.events import ReplyEvent, WriterRequest
+from imcore.double_texting import DoubleTexting
+from imcore.events import ReplyCancelled, ReplyEvent, WriterRequest
 from imcore.message import Message
 from imcore.prompt import Prompt
 from imcore.session import Session
@@ -19,11 +20,16 @@ from imcore.session import Session
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store holds for a send; `duplicate` when it held it before."""
+    """What the store holds for a send; `duplicate` when it held it before.
+
+    What the send interrupted: `stopped` are the records whose writers were asked to stop, `cancelled` the ends of those that nobody wrote.
+    """
 
     message: Message
     record: ChatRecord
     duplicate: bool
+    stopped: Sequence[str] = ()
+    cancelled: Sequence[ReplyCancelled] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +90,29 @@ class MessageStore(Protocol):
     # A user's side
 
     @abstractmethod
-    async def add(self, message: Message, record: ChatRecord, *, max_pending: int | None = None) -> Stored:
+    async def add(
+        self,
+        message: Message,
+        record: ChatRecord,
+        *,
+        max_pending: int | None = None,
+        double_texting: DoubleTexting = DoubleTexting.QUEUE,
+    ) -> Stored:
         """Commit a user's message together with the waiting record of its reply; the session is made by its first message.
 
         The message gets the session's next `seq`, the record the same number as its `user_seq`: in each session messages are
         visible in the order of `seq`. The same `message_id` with the same sender, session and content changes nothing and
         returns what is stored, also when both come at the same time through two stores.
 
+        If the session has open records, `INTERRUPT` does to each of them what `cancel` does, in the same step; `QUEUE` and `MERGE` leave
+        them alone. Of many sends at the same time with `REJECT`, through any number of stores, one is kept.
+
         Raises:
             MessageConflictError: the id is taken by another message.
             ForbiddenError: the session exists and is another user's.
-            RateLimitedError: the user already has `max_pending` open records. (A repetition is answered all the same.)
+            ReplyInProgressError: `REJECT`, and the session has an open record.
+            RateLimitedError: the user already has `max_pending` open records, not counting those that are interrupted.
+            (A repetition is answered all the same.)
         """
 
     @abstractmethod
@@ -145,11 +163,16 @@ class MessageStore(Protocol):
         """The session's records without an end, in the order of their messages, with the text so far as last renewed."""
 
     @abstractmethod
+    async def group_of(self, record: ChatRecord) -> list[ChatRecord]:
+        """All records that share this one's reply, in the order of their messages, the leader first; only itself if it is alone."""
+
+    @abstractmethod
     async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
         """Ask for the end of a reply; returns the record as it is afterwards, None if the user has no such record.
 
         One that waits is `CANCELLED` at once; text that an attempt left behind becomes its message. One that runs gets
         `cancel_requested`: its writer ends it. One that has ended stays as it is. So does one that was asked before.
+        All that share the reply go with it.
         """
 
     @abstractmethod
@@ -157,6 +180,7 @@ class MessageStore(Protocol):
         """Let a failed or cancelled reply be written anew, as a further attempt of the same record.
 
         It waits again; the message that a cancelled one left is taken back. One that is open already stays as it is.
+        All that share the reply go with it.
 
         Raises:
             NotRetryableError: the reply succeeded.
@@ -165,13 +189,16 @@ class MessageStore(Protocol):
     # A writer's side
 
     @abstractmethod
-    async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
+    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
         """Take the session's oldest open record for `lease_s` seconds of the store's own clock.
 
         `attempt` grows by one and is the fence of everything that follows. A new attempt starts with no text: the stored text so far
         is cleared, the record returned still has what the last attempt left. None if the session has no open record, or if
         one of them runs: so one reply runs in a session at a time, in the order of the messages. Of many concurrent claims, through any
         number of stores, one wins.
+
+        With `merge` a record that nobody has begun yet becomes the leader of all others in its session that nobody has begun, the oldest
+        `MAX_MERGED` in all; `leader_id` is set on each of them. Whoever shares a reply gets the leader's `attempt` with each claim.
         """
 
     @abstractmethod
@@ -182,8 +209,9 @@ class MessageStore(Protocol):
     async def finish(self, outcome: ReplyOutcome) -> Message | None:
         """Commit a reply's end: the record's final state and, if the outcome leaves one, the reply message, in one step.
 
-        The message's id is `reply_message_id(record_id)`, its `seq` the session's next. Returns it. A holder that cannot know whether
-        its end was kept may repeat it: the same lease and status again change nothing and return what is stored.
+        Records that share the reply end with the leader's status, error and message. The message's id is `reply_message_id(record_id)`,
+        its `seq` the session's next. Returns it. A holder that cannot know whether its end was kept may repeat it: the same lease and
+        status again change nothing and return what is stored.
 
         Raises:
             LeaseLostError: the record has ended or was claimed anew; nothing was kept.
@@ -198,8 +226,8 @@ class MessageStore(Protocol):
     async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
         """The conversation that leads to the user's message `user_seq`, which is its last line.
 
-        At most `limit` messages, oldest first, each reply right after the message it answers; later messages of the user are left out.
-        The cost does not depend on the session's length.
+        At most `limit` messages, oldest first, each reply once, right after the message it answers (of several: the newest); later
+        messages of the user are left out. The cost does not depend on the session's length.
         """
 
     @abstractmethod

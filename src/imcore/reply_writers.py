@@ -10,7 +10,8 @@ import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imcore.draft import Draft, Halt
@@ -19,6 +20,9 @@ from imcore.events import StopReply, WriterRequest
 from imcore.ports import MessageStore, Notifier, ReplyMeter
 
 log = logging.getLogger(__name__)
+
+MERGE_WINDOW_S = 0.3
+"""How long a burst may last that one reply is to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,10 @@ class WriterTimes:
 
 
 class ReplyWriters:
-    """Serves sessions; see the module. Open it once on the loop that it lives on, close it to drain."""
+    """Serves sessions; see the module. Open it once on the loop that it lives on, close it to drain.
+
+    A drain waits `merge_window_s` before its first claim, then merges what has come in the meantime; None: nothing is merged.
+    """
 
     def __init__(
         self,
@@ -44,17 +51,20 @@ class ReplyWriters:
         *,
         slots: int = 1000,
         times: WriterTimes | None = None,
+        merge_window_s: float | None = None,
     ) -> None:
         self._store = store
         self._notifier = notifier
         self._write = write
         self._meter = meter
         self._times = times or WriterTimes()
+        self._merge_window_s = merge_window_s
         self._free = asyncio.Semaphore(slots)
         self._slots = slots
         self._drains: dict[str, asyncio.Task[None]] = {}
         self._hinted: set[str] = set()
-        self._drafts: dict[str, Draft] = {}
+        self._drafts: set[Draft] = set()
+        self._draft_of: dict[str, Draft] = {}  # by each record that it answers
         self._closing = False
         self._loops: list[asyncio.Task[None]] = []
 
@@ -82,13 +92,13 @@ class ReplyWriters:
 
     def hear(self, request: WriterRequest) -> None:
         """Do what a user asks of a reply, if it is written here."""
-        draft = self._drafts.get(request.record_id)
+        draft = self._draft_of.get(request.record_id)
         if draft is None:
             return
         if isinstance(request, StopReply):
             draft.halt(Halt.STOPPED)
         elif draft.text:
-            self._notifier.publish(draft.record.user_id, draft.snapshot())
+            self._notifier.publish(draft.record.user_id, draft.snapshot(request.record_id))
 
     async def sweep(self) -> int:
         """Serve as many sessions that nobody serves as there are free slots; returns how many were found."""
@@ -110,7 +120,7 @@ class ReplyWriters:
         if drains:
             log.info("draining", extra={"replies": self.running})
             await asyncio.wait(drains, timeout=drain_s)
-        for draft in list(self._drafts.values()):
+        for draft in list(self._drafts):
             draft.halt(Halt.SHUTDOWN)
         await asyncio.gather(*self._drains.values(), return_exceptions=True)
         for loop in self._loops:
@@ -128,6 +138,8 @@ class ReplyWriters:
 
     async def _drain(self, session_id: str) -> None:
         try:
+            if self._merge_window_s is not None:
+                await asyncio.sleep(self._merge_window_s)
             while not self._closing:
                 self._hinted.discard(session_id)
                 if not await self._write_next(session_id) and session_id not in self._hinted:
@@ -143,20 +155,30 @@ class ReplyWriters:
 
     async def _write_next(self, session_id: str) -> bool:
         """Claim and write the session's next reply; False if there is none to be had."""
-        record = await self._store.claim(session_id, lease_s=self._times.lease_s)
+        record = await self._store.claim(session_id, lease_s=self._times.lease_s, merge=self._merge_window_s is not None)
         if record is None:
             return False
-        draft = self._drafts[record.record_id] = Draft(record)
+        draft = Draft(record, await self._store.group_of(record))
         if self._closing:
             draft.halt(Halt.SHUTDOWN)
-        try:
+        with self._kept(draft):
             await self._write(draft)
-        finally:
-            del self._drafts[record.record_id]
         return True
 
+    @contextmanager
+    def _kept(self, draft: Draft) -> Iterator[None]:
+        """Meanwhile it is renewed, and found by what users ask of it."""
+        self._drafts.add(draft)
+        self._draft_of |= {record.record_id: draft for record in draft.group}
+        try:
+            yield
+        finally:
+            self._drafts.remove(draft)
+            for record in draft.group:
+                self._draft_of.pop(record.record_id, None)
+
     async def _renew(self) -> None:
-        drafts = list(self._drafts.values())
+        drafts = list(self._drafts)
         if not drafts:
             return
         sent = [draft.renewal() for draft in drafts]

@@ -62,23 +62,31 @@ class ResumeSession:
         last = await self.store.messages(user_id, session, limit=1)
         messages = await self.store.messages(user_id, session, after_seq=after_seq, limit=RESUME_PAGE + 1)
         is_open = {record.record_id for record in open_records}
+        leaders = {record.record_id: record for record in open_records}
         ended = [await ended_event(self.store, user_id, record_id) for record_id in known_replies if record_id not in is_open]
         stored = {message.message_id for message in messages}
         return Resumed(
             session_id=session,
             recovered=after_seq <= (last[-1].seq if last else 0),
             messages=messages[:RESUME_PAGE],
-            replies=[self._so_far(record) for record in open_records if reply_message_id(record.record_id) not in stored],
+            replies=[
+                self._so_far(record, leaders.get(record.answered_by, record))
+                for record in open_records
+                if reply_message_id(record.answered_by) not in stored
+            ],
             ended=[event for event in ended if event is not None],
             more=len(messages) > RESUME_PAGE,
         )
 
-    def _so_far(self, record: ChatRecord) -> ReplySoFar:
-        live = self.live.snapshot(record.record_id)
-        attempt, text = (live.attempt, live.text) if live and live.attempt >= record.attempt else (record.attempt, record.text)
-        if live is None and record.attempt > 0:
-            self.live.ask(record.record_id)
-        return ReplySoFar(record.record_id, record.user_message_id, reply_message_id(record.record_id), attempt, text)
+    def _so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplySoFar:
+        so_far = self.live.so_far(record, leader)
+        return ReplySoFar(record.record_id, record.user_message_id, reply_message_id(leader.record_id), so_far.attempt, so_far.text)
+
+
+async def leader_of(store: MessageStore, record: ChatRecord) -> ChatRecord:
+    """The record whose reply answers this one's message, as it is now."""
+    leader = None if record.merged_into is None else await store.record(record.user_id, record.merged_into)
+    return leader or record
 
 
 async def ended_event(store: MessageStore, user_id: str, record_id: str) -> ReplyEnded | None:

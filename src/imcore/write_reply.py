@@ -56,7 +56,7 @@ class WriteReply:
         if draft.record.cancel_requested:
             draft.halt(Halt.STOPPED)
         else:
-            self._tell_started(draft.record)
+            self._tell_started(draft)
         try:
             await draft.run(asyncio.ensure_future(self._stream(draft)))
         except LLMError as error:
@@ -71,9 +71,10 @@ class WriteReply:
 
     async def _stream(self, draft: Draft) -> None:
         record, begun = draft.record, utc_now()
-        limit = min(MAX_WINDOW_MESSAGES, self.budget.history_messages)
-        window = await self._patiently(lambda: self.store.window(record.session_id, user_seq=record.user_seq, limit=limit))
-        prompt = self.budget.build(window)
+        limit = MAX_WINDOW_MESSAGES if len(draft.group) > 1 else min(MAX_WINDOW_MESSAGES, self.budget.history_messages)
+        newest_seq = draft.group[-1].user_seq
+        window = await self._patiently(lambda: self.store.window(record.session_id, user_seq=newest_seq, limit=limit))
+        prompt = self.budget.build(window, first_seq=record.user_seq)
         draft.request = dict(self.llm.request(prompt))
         async with aclosing(self.llm.stream(prompt)) as chunks:
             async for chunk in chunks:
@@ -85,12 +86,12 @@ class WriteReply:
                     self.meter.first_token(record, draft.first_token_ms)
                 self.notifier.publish(record.user_id, delta)
 
-    def _tell_started(self, record: ChatRecord) -> None:
-        log.info("reply started", extra=_ids(record))
-        self.notifier.publish(
-            record.user_id,
-            ReplyStarted(record.record_id, record.attempt, record.session_id, record.user_message_id, reply_message_id(record.record_id)),
-        )
+    def _tell_started(self, draft: Draft) -> None:
+        log.info("reply started", extra={**_ids(draft.record), "messages": len(draft.group)})
+        reply_id = reply_message_id(draft.record.record_id)
+        for record in draft.group:
+            started = ReplyStarted(record.record_id, draft.record.attempt, record.session_id, record.user_message_id, reply_id)
+            self.notifier.publish(record.user_id, started)
 
     async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> None:
         if draft.halted is Halt.LEASE_LOST:
@@ -114,7 +115,8 @@ class WriteReply:
             message = await self._patiently(lambda: self.store.finish(outcome))
         log.info("reply ended", extra={**_ids(record), "status": int(outcome.status), "duration_ms": outcome.duration_ms})
         self.meter.reply_ended(outcome)
-        self.notifier.publish(record.user_id, _ended(outcome, message))
+        for answered in draft.group:
+            self.notifier.publish(answered.user_id, _ended(answered.record_id, outcome, message))
 
     async def _hand_back(self, draft: Draft) -> None:
         await self.store.release(draft.lease)
@@ -165,13 +167,13 @@ def _outcome(draft: Draft, error: LLMError | None, started: datetime) -> ReplyOu
     )
 
 
-def _ended(outcome: ReplyOutcome, message: Message | None) -> ReplyEnded:
-    lease = outcome.lease
+def _ended(record_id: str, outcome: ReplyOutcome, message: Message | None) -> ReplyEnded:
+    attempt = outcome.lease.attempt
     if outcome.status is ReplyStatus.SUCCESS and message is not None:
-        return ReplyCompleted(lease.record_id, lease.attempt, message)
+        return ReplyCompleted(record_id, attempt, message)
     if outcome.status is ReplyStatus.CANCELLED:
-        return ReplyCancelled(lease.record_id, lease.attempt, message)
-    return ReplyFailed(lease.record_id, lease.attempt, ReplyError(outcome.error_code or "", outcome.error_message or ""))
+        return ReplyCancelled(record_id, attempt, message)
+    return ReplyFailed(record_id, attempt, ReplyError(outcome.error_code or "", outcome.error_message or ""))
 
 
 def _ids(record: ChatRecord) -> dict[str, object]:

@@ -14,10 +14,11 @@ from entrypoints.identity import Tokens
 from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings
 from imcore.cancel_reply import CancelReply
+from imcore.double_texting import DoubleTexting
 from imcore.live_replies import LiveReplies
 from imcore.ports import LLMClient, Notifier, ReplyQueue
 from imcore.read_history import ReadHistory
-from imcore.reply_writers import ReplyWriters
+from imcore.reply_writers import MERGE_WINDOW_S, ReplyWriters
 from imcore.resume_session import ResumeSession
 from imcore.retry_reply import RetryReply
 from imcore.send_message import SendMessage
@@ -77,8 +78,10 @@ class MemoryContainer:
         return SendMessage(
             self._store,
             self._queue,
+            self._notifier,
             max_message_chars=settings.max_message_chars,
             max_pending_replies=settings.max_pending_replies_per_user,
+            double_texting=settings.double_texting,
         )
 
     def read_history(self) -> ReadHistory:
@@ -99,7 +102,8 @@ class MemoryContainer:
     @asynccontextmanager
     async def _lifecycle(self) -> AsyncIterator[None]:
         write = WriteReply(self._store, self.llm, self._notifier, self._queue, self._metrics)
-        writers = ReplyWriters(self._store, self._notifier, write, self._metrics)
+        merge_window_s = MERGE_WINDOW_S if self._settings.double_texting is DoubleTexting.MERGE else None
+        writers = ReplyWriters(self._store, self._notifier, write, self._metrics, merge_window_s=merge_window_s)
         writers.open()
         self._queue.listen(writers.offer)
         try:

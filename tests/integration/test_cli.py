@@ -51,7 +51,7 @@ DISTRIBUTED = {"REDIS_URL": "redis://127.0.0.1:1/0", "JWT_SECRET": SECRET}
         (["serve"], {"LLM": "nonsense"}, ["IM_LLM", "package.module:attribute"]),
         (["serve"], {"LLM": "no.such.module:chain"}, ["IM_LLM", "no.such"]),
         (["serve"], {"LLM_BASE_URL": "http://127.0.0.1:1/v1"}, ["IM_LLM_MODEL"]),
-        (["serve"], {"DOUBLE_TEXTING": "shout"}, ["IM_DOUBLE_TEXTING", "'queue'"]),
+        (["serve"], {"DOUBLE_TEXTING": "shout"}, ["IM_DOUBLE_TEXTING", "'queue'", "'merge'"]),
         (["serve", "--workers", "2"], {}, ["--workers", "IM_REDIS_URL"]),
         (["serve", "--host", "no.such.host.invalid"], {}, ["--host"]),
         (["worker"], {}, ["IM_REDIS_URL"]),

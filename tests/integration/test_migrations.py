@@ -15,7 +15,9 @@ from adapters.sql.engine import open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import _config, _run, current_revision, head_revision, migrate
 from adapters.sql.schema import metadata
+from imcore.chat_record import ReplyStatus
 from imcore.errors import InvalidRequestError, SchemaOutdatedError, StoreUnavailableError
+from tests.contracts.message_stores import LONG_S, lease_of, outcome, send
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
@@ -66,6 +68,29 @@ def test_migrating_a_database_that_is_up_to_date_changes_nothing(url: str) -> No
     migrate(url)
     migrate(url)
     assert current_revision(url) == head_revision()
+
+
+async def test_shared_replies_survive_a_way_down_and_up_again(url: str) -> None:
+    await asyncio.to_thread(migrate, url)
+    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
+        sent = [await send(store, text=text) for text in ("one", "two", "three")]
+        leader = await store.claim("alice", lease_s=LONG_S, merge=True)
+        assert leader is not None
+        reply = await store.finish(outcome(lease_of(leader)))
+        assert reply is not None
+        waiting = [await send(store, text=text) for text in ("four", "five")]
+        assert await store.claim("alice", lease_s=LONG_S, merge=True) is not None
+    await asyncio.to_thread(migrate, url, "0002")
+    await asyncio.to_thread(migrate, url)
+    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
+        records = [await store.record("alice", one.record.record_id) for one in (*sent, *waiting)]
+        ends = [(record.status, record.ai_message_id, record.leader_id) for record in records if record is not None]
+        open_alone = (ReplyStatus.PROCESSING, None, None)
+        cancelled = (ReplyStatus.CANCELLED, None, None)
+        assert ends == [(ReplyStatus.SUCCESS, reply.message_id, None), cancelled, cancelled, open_alone, open_alone]
+        audit = await store.audit(older_than_s=0)
+        assert (audit.success_without_reply, audit.replies_without_record, audit.double_replies) == (0, 0, 0)
+        assert await store.retry("alice", sent[1].record.record_id) is not None
 
 
 @pytest.mark.parametrize("revision", [None, *REVISIONS[:-1]])

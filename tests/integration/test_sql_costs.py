@@ -14,6 +14,7 @@ from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import migrate
 from adapters.sql.schema import metadata
 from imcore.chat_record import ReplyStatus
+from imcore.double_texting import DoubleTexting
 from imcore.ports import RunningReply
 from tests.contracts.message_stores import LONG_S, a_send, claim, lease_of, outcome, send
 
@@ -62,6 +63,15 @@ async def test_no_step_reads_a_whole_table(engines: Engines, store: SqlAlchemyMe
     again = await store.claim("alice", lease_s=LONG_S)
     assert again is not None
     await store.finish(outcome(lease_of(again), ReplyStatus.CANCELLED))
+    await store.add(*a_send("merging"))
+    await store.add(*a_send("merging"))
+    leader = await store.claim("merging", lease_s=LONG_S, merge=True)
+    assert leader is not None
+    await store.group_of(leader)
+    await store.cancel("merging", leader.record_id)
+    await store.finish(outcome(lease_of(leader), ReplyStatus.FAILED))
+    await store.retry("merging", leader.record_id)
+    await store.add(*a_send("merging"), double_texting=DoubleTexting.INTERRUPT)
     await store.retry("alice", lease.record_id)
     await store.message("alice", sent.message.message_id)
     await store.messages("alice", "alice", limit=20)

@@ -44,7 +44,12 @@ async def in_process(
     queue.listen(writers.offer)
     try:
         yield InProcess(
-            SendMessage(store, queue), ReadHistory(store), CancelReply(store, queue, notifier), RetryReply(store, queue), notifier, writers
+            SendMessage(store, queue, notifier),
+            ReadHistory(store),
+            CancelReply(store, queue, notifier),
+            RetryReply(store, queue),
+            notifier,
+            writers,
         )
     finally:
         await writers.close(drain_s)

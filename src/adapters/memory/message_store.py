@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from imcore.chat_record import MAX_ATTEMPTS, ChatRecord, Lease, ReplyOutcome, ReplyStatus
+from adapters.memory.audit import audited
+from adapters.memory.tables import MemoryTables
+from imcore.chat_record import MAX_ATTEMPTS, MAX_MERGED, ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.clock import utc_now
-from imcore.errors import ForbiddenError, InvalidRequestError, LeaseLostError, MessageConflictError, NotRetryableError, RateLimitedError
-from imcore.ids import AI_USER_ID, reply_message_id
+from imcore.double_texting import DoubleTexting
+from imcore.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    LeaseLostError,
+    MessageConflictError,
+    NotRetryableError,
+    RateLimitedError,
+    ReplyInProgressError,
+)
+from imcore.events import ReplyCancelled
+from imcore.ids import reply_message_id
 from imcore.message import Message, MessageType
 from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
 from imcore.session import Session
@@ -17,41 +29,51 @@ from imcore.session import Session
 RETRY_AFTER_S = 5.0
 
 
-class MemoryMessageStore(MessageStore):
-    """No method waits, so each is one atomic step. `now` is the clock that leases go by. Looking things up costs O(n)."""
+class MemoryMessageStore(MemoryTables, MessageStore):
+    """No method waits, so each is one atomic step. `now` is the clock that leases go by."""
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
-        self._now = now
-        self._sessions: dict[str, Session] = {}
-        self._messages: dict[str, Message] = {}
-        self._records: dict[str, ChatRecord] = {}
+        super().__init__(now)
 
-    async def add(self, message: Message, record: ChatRecord, *, max_pending: int | None = None) -> Stored:
+    async def add(
+        self,
+        message: Message,
+        record: ChatRecord,
+        *,
+        max_pending: int | None = None,
+        double_texting: DoubleTexting = DoubleTexting.QUEUE,
+    ) -> Stored:
         known = self._messages.get(message.message_id)
         if known is not None:
             return self._repeated(message, known)
         session = self._sessions.get(message.session_id)
         if session is not None and session.user_id != record.user_id:
             raise ForbiddenError("This session belongs to another user.")
-        if max_pending is not None and sum(other.user_id == record.user_id for other in self._open()) >= max_pending:
+        in_session = self._open_of(message.session_id)
+        if double_texting is DoubleTexting.REJECT and in_session:
+            raise ReplyInProgressError("The session still waits for a reply; send this when it has come, or cancel it first.")
+        interrupted = in_session if double_texting is DoubleTexting.INTERRUPT else []
+        if max_pending is not None and sum(other.user_id == record.user_id for other in self._open()) - len(interrupted) >= max_pending:
             raise RateLimitedError(f"{max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
+        stopped = [self._stop(self._group(leader)) for leader in interrupted if leader.merged_into is None]
         message = self._append(message, user_id=record.user_id)
         record = self._records[record.record_id] = replace(record, user_seq=message.seq)
-        return Stored(message, record, duplicate=False)
+        return Stored(
+            message,
+            record,
+            duplicate=False,
+            stopped=tuple(group[0].record_id for group in stopped if group[0].is_open),
+            cancelled=tuple(self._end_of(ended) for group in stopped for ended in group if not ended.is_open),
+        )
+
+    def _end_of(self, cancelled: ChatRecord) -> ReplyCancelled:
+        return ReplyCancelled(cancelled.record_id, cancelled.attempt, self._messages.get(cancelled.ai_message_id or ""))
 
     def _repeated(self, message: Message, known: Message) -> Stored:
         record = self._record_of(known.message_id)
         if record is None or not message.says_the_same_as(known):
             raise MessageConflictError("message_id: taken by another message; send this one with another id.")
         return Stored(known, record, duplicate=True)
-
-    def _append(self, message: Message, *, user_id: str) -> Message:
-        session = self._sessions.get(message.session_id) or Session(message.session_id, user_id, 0, message.created_at, message.created_at)
-        message = replace(message, seq=session.last_seq + 1)
-        latest = max(session.updated_at, message.created_at)
-        self._sessions[session.session_id] = replace(session, last_seq=message.seq, updated_at=latest)
-        self._messages[message.message_id] = message
-        return message
 
     async def message(self, user_id: str, message_id: str) -> Message | None:
         message = self._messages.get(message_id)
@@ -81,9 +103,6 @@ class MemoryMessageStore(MessageStore):
     async def record_of(self, user_id: str, user_message_id: str) -> ChatRecord | None:
         record = self._record_of(user_message_id)
         return record if record and record.user_id == user_id else None
-
-    def _record_of(self, user_message_id: str) -> ChatRecord | None:
-        return next((record for record in self._records.values() if record.user_message_id == user_message_id), None)
 
     async def records(
         self,
@@ -117,13 +136,22 @@ class MemoryMessageStore(MessageStore):
     async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
         return [record for record in self._open_of(session_id) if record.user_id == user_id]
 
+    async def group_of(self, record: ChatRecord) -> list[ChatRecord]:
+        return self._group(record)
+
     async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
         record = await self.record(user_id, record_id)
-        if record is None or not record.is_open:
-            return record
-        if record.is_running(self._now()):
-            return record if record.cancel_requested else self._keep(record, cancel_requested=True)
-        return self._end(self._keep(record, status=ReplyStatus.CANCELLED), text=record.text)
+        if record is not None and record.is_open:
+            self._stop(self._group(record))
+        return await self.record(user_id, record_id)
+
+    def _stop(self, group: Sequence[ChatRecord]) -> list[ChatRecord]:
+        leader = group[0]
+        if not leader.is_running(self._now()):
+            return self._end(self._keep(leader, status=ReplyStatus.CANCELLED), text=leader.text)
+        if leader.cancel_requested:
+            return list(group)
+        return [self._keep(record, cancel_requested=True) for record in group]
 
     async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
         record = await self.record(user_id, record_id)
@@ -133,7 +161,12 @@ class MemoryMessageStore(MessageStore):
             raise NotRetryableError("This message has its reply; only a failed or cancelled one can be retried.")
         if record.ai_message_id:
             del self._messages[record.ai_message_id]
-        anew = self._records[record_id] = ChatRecord(
+        for ended in self._group(record):
+            self._records[ended.record_id] = self._anew(ended)
+        return self._records[record_id]
+
+    def _anew(self, record: ChatRecord) -> ChatRecord:
+        return ChatRecord(
             record_id=record.record_id,
             session_id=record.session_id,
             user_id=record.user_id,
@@ -143,10 +176,10 @@ class MemoryMessageStore(MessageStore):
             updated_at=self._now(),
             attempt=record.attempt,
             attempt_limit=record.attempt + MAX_ATTEMPTS,
+            leader_id=record.leader_id,
         )
-        return anew
 
-    async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
+    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
         now = self._now()
         waiting = self._open_of(session_id)
         if not waiting or any(record.is_running(now) for record in waiting):
@@ -154,9 +187,17 @@ class MemoryMessageStore(MessageStore):
         for other in waiting[1:]:  # a writer that wakes up late cannot renew beside this claim
             self._records[other.record_id] = replace(other, lease_expires_at=None)
         oldest = waiting[0]
-        expires_at = now + timedelta(seconds=lease_s)
-        anew = self._keep(oldest, attempt=oldest.attempt + 1, lease_expires_at=expires_at, response_content=None)
+        if merge and oldest.attempt == 0:
+            self._merge([record for record in waiting if record.attempt == 0][:MAX_MERGED])
+        for record in self._group(self._records[oldest.record_id]):
+            self._keep(record, attempt=oldest.attempt + 1, response_content=None)
+        anew = self._keep(self._records[oldest.record_id], lease_expires_at=now + timedelta(seconds=lease_s))
         return replace(anew, response_content=oldest.response_content)
+
+    def _merge(self, group: Sequence[ChatRecord]) -> None:
+        if len(group) > 1:
+            for record in group:
+                self._keep(record, leader_id=group[0].record_id)
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         held = [reply for reply in running if self._is_held(reply.lease)]
@@ -191,7 +232,7 @@ class MemoryMessageStore(MessageStore):
             updated_at=outcome.ended_at,
         )
         ended = self._end(record, text=outcome.text if outcome.leaves_message else None)
-        return self._messages.get(ended.ai_message_id or "")
+        return self._messages.get(ended[0].ai_message_id or "")
 
     async def release(self, lease: Lease) -> None:
         if self._is_held(lease):
@@ -199,13 +240,15 @@ class MemoryMessageStore(MessageStore):
             self._keep(record, lease_expires_at=None, attempt_limit=record.attempt_limit + 1)
 
     async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-        lines: list[Message] = []
-        for message in self._lines(session_id):
+        newest_first: dict[str, Message] = {}
+        for message in reversed(self._lines(session_id)):
             if message.msg_type is MessageType.TEXT and message.seq <= user_seq:
                 record = self._record_of(message.message_id)
                 reply = self._messages.get(record.ai_message_id or "") if record and message.seq < user_seq else None
-                lines += [message, reply] if reply else [message]
-        return lines[-limit:]
+                for line in (reply, message):
+                    if line is not None:
+                        newest_first.setdefault(line.message_id, line)  # a reply to several messages stays with the newest of them
+        return list(newest_first.values())[:limit][::-1]
 
     async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:
         now = self._now()
@@ -223,54 +266,7 @@ class MemoryMessageStore(MessageStore):
 
     async def audit(self, *, older_than_s: float) -> Audit:
         before = self._now() - timedelta(seconds=older_than_s)
-        messages = [message for message in self._messages.values() if message.created_at <= before]
-        records = [record for record in self._records.values() if record.created_at <= before]
-        answered = [record.user_message_id for record in records if record.ai_message_id]
-        asked = {record.user_message_id for record in self._records.values()}
-        replies = {record.ai_message_id for record in self._records.values()}
-        return Audit(
-            messages_without_record=sum(line.msg_type is MessageType.TEXT and line.message_id not in asked for line in messages),
-            records_not_final=sum(record.is_open for record in records),
-            success_without_reply=sum(
-                record.status is ReplyStatus.SUCCESS and record.ai_message_id not in self._messages for record in records
-            ),
-            replies_without_record=sum(line.msg_type is MessageType.AI_REPLY and line.message_id not in replies for line in messages),
-            double_replies=len({message_id for message_id in answered if answered.count(message_id) > 1}),
-        )
+        return audited(self._messages.values(), self._records.values(), before)
 
     async def ping(self) -> None:
         """It always answers."""
-
-    def _lines(self, session_id: str) -> list[Message]:
-        return sorted((line for line in self._messages.values() if line.session_id == session_id), key=lambda line: line.seq)
-
-    def _open(self) -> Iterable[ChatRecord]:
-        return (record for record in self._records.values() if record.is_open)
-
-    def _open_of(self, session_id: str) -> list[ChatRecord]:
-        return sorted((record for record in self._open() if record.session_id == session_id), key=lambda record: record.user_seq)
-
-    def _is_held(self, lease: Lease) -> bool:
-        record = self._records.get(lease.record_id)
-        return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
-
-    def _keep(self, record: ChatRecord, **changes: object) -> ChatRecord:
-        kept = self._records[record.record_id] = replace(record, updated_at=self._now(), **changes)  # type: ignore[arg-type]  # by name
-        return kept
-
-    def _end(self, record: ChatRecord, *, text: str | None) -> ChatRecord:
-        """Keep the final state, and a text that is not None as a message (of a cancelled reply: one that is not empty)."""
-        ended = replace(record, lease_expires_at=None)
-        if text or (text is not None and record.status is ReplyStatus.SUCCESS):
-            message = Message(
-                message_id=reply_message_id(record.record_id),
-                session_id=record.session_id,
-                from_user_id=AI_USER_ID,
-                msg_type=MessageType.AI_REPLY,
-                msg_content=text,
-                created_at=record.updated_at,
-                updated_at=record.updated_at,
-            )
-            ended = replace(ended, ai_message_id=self._append(message, user_id=record.user_id).message_id)
-        self._records[record.record_id] = ended
-        return ended

@@ -1,4 +1,4 @@
-"""Who writes a reply: claims, renewals and hand-backs of leases."""
+"""Who writes a reply: claims, which also decide what is merged, renewals and hand-backs of leases."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
 from adapters.sql.locks import lock_records, lock_sessions
 from adapters.sql.rows import RECORD
 from adapters.sql.schema import records
-from imcore.chat_record import ChatRecord, Lease, ReplyStatus
+from imcore.chat_record import MAX_MERGED, ChatRecord, Lease, ReplyStatus
 from imcore.ports import Renewal, RunningReply
 
 
@@ -22,6 +22,7 @@ from imcore.ports import Renewal, RunningReply
 class Claim:
     session_id: str
     lease_s: float
+    merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ _BEGIN = (
     .where(records.c.record_id == bindparam("of_record"))
     .values(
         attempt=bindparam("new_attempt"),
+        leader_id=bindparam("new_leader_id"),
         lease_expires_at=bindparam("new_lease_expires_at"),
         response_content=None,
         updated_at=bindparam("new_updated_at"),
@@ -50,23 +52,25 @@ _KEEP_TEXT = update(records).where(records.c.record_id == bindparam("of_record")
 
 async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
     """One step for many claims; of several for the same session the first can win."""
-    lease_s = {claim.session_id: claim.lease_s for claim in reversed(claims)}
-    await lock_sessions(connection, lease_s)
-    candidates = await _candidates(connection, lease_s)
+    wanted = {claim.session_id: claim for claim in reversed(claims)}
+    await lock_sessions(connection, wanted)
+    candidates = await _candidates(connection, wanted.values())
     now = await database_now(connection)
     claimed = {
-        session_id: _begin(min(rows, key=lambda record: record.user_seq), now, lease_s[session_id])
+        session_id: _begin(_group(rows, merge=wanted[session_id].merge), now, wanted[session_id].lease_s)
         for session_id, rows in candidates.items()
         if not any(record.is_running(now) for record in rows)
     }
     await _revoke(connection, _others(candidates, claimed))
     if claimed:
-        await connection.execute(_BEGIN, [_begun_values(record) for record in claimed.values()])
-    return [claimed.pop(claim.session_id, None) for claim in claims]
+        await connection.execute(_BEGIN, [_begun_values(record) for group in claimed.values() for record in group])
+    leaders = {session_id: group[0] for session_id, group in claimed.items()}
+    return [leaders.pop(claim.session_id, None) for claim in claims]
 
 
-async def _candidates(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
-    """By session, locked: its oldest open record and any other that has a lease (after a retry the oldest may not be the one that runs)."""
+async def _candidates(connection: AsyncConnection, claims: Collection[Claim]) -> dict[str, list[ChatRecord]]:
+    """By session, locked, oldest first: its oldest open record and any other that has a lease (after a retry the oldest may not be the
+    one that runs), what shares a reply already, and what could be merged."""
     other = records.alias("other")
     oldest = (
         select(func.min(other.c.user_seq))
@@ -76,30 +80,46 @@ async def _candidates(connection: AsyncConnection, session_ids: Collection[str])
     rows = await connection.execute(
         select(*RECORD)
         .where(
-            records.c.session_id.in_(sorted(session_ids)),
+            records.c.session_id.in_(sorted(claim.session_id for claim in claims)),
             records.c.status == ReplyStatus.PROCESSING,
-            or_(records.c.lease_expires_at.is_not(None), records.c.user_seq == oldest),
+            or_(
+                records.c.lease_expires_at.is_not(None),
+                records.c.user_seq == oldest,
+                records.c.leader_id.is_not(None),
+                and_(records.c.session_id.in_(sorted(claim.session_id for claim in claims if claim.merge)), records.c.attempt == 0),
+            ),
         )
         .order_by(records.c.record_id)
         .with_for_update()
     )
     by_session = defaultdict(list)
-    for row in rows:
-        by_session[row.session_id].append(ChatRecord(*row))
+    for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
+        by_session[record.session_id].append(record)
     return by_session
 
 
-def _begin(record: ChatRecord, now: datetime, lease_s: float) -> ChatRecord:
-    """The next attempt, with the text that the last one left; what is stored of it is cleared."""
-    return replace(record, attempt=record.attempt + 1, lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
+def _group(rows: Sequence[ChatRecord], *, merge: bool) -> list[ChatRecord]:
+    """The oldest of a session's candidates and those that share its reply, now that it is begun or since it first was."""
+    leader = rows[0]
+    if leader.leader_id is not None:
+        return [record for record in rows if record.leader_id == leader.record_id]
+    group = [record for record in rows if record.attempt == 0][:MAX_MERGED] if merge and leader.attempt == 0 else [leader]
+    return group if len(group) == 1 else [replace(record, leader_id=leader.record_id) for record in group]
 
 
-def _others(candidates: Mapping[str, Sequence[ChatRecord]], claimed: Mapping[str, ChatRecord]) -> list[str]:
+def _begin(group: Sequence[ChatRecord], now: datetime, lease_s: float) -> list[ChatRecord]:
+    """The next attempt, with the text that the last one left; what is stored of it is cleared. The leader alone has the lease."""
+    leader, *merged = group
+    begun = replace(leader, attempt=leader.attempt + 1, lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
+    return [begun, *(replace(record, attempt=begun.attempt, updated_at=now) for record in merged)]
+
+
+def _others(candidates: Mapping[str, Sequence[ChatRecord]], claimed: Mapping[str, Sequence[ChatRecord]]) -> list[str]:
     return sorted(
         record.record_id
-        for session_id, winner in claimed.items()
+        for session_id, group in claimed.items()
         for record in candidates[session_id]
-        if record.record_id != winner.record_id
+        if record.lease_expires_at is not None and record.record_id != group[0].record_id
     )
 
 
@@ -107,6 +127,7 @@ def _begun_values(record: ChatRecord) -> dict[str, object]:
     return {
         "of_record": record.record_id,
         "new_attempt": record.attempt,
+        "new_leader_id": record.leader_id,
         "new_lease_expires_at": record.lease_expires_at,
         "new_updated_at": record.updated_at,
     }

@@ -17,7 +17,7 @@ from imcore.errors import StoreUnavailableError
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
-STEP_TIMEOUT_S = 10.0
+STEP_TIMEOUT_S = 5.0
 MAX_TRIES = 5
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.claims import is_held
-from adapters.sql.locks import lock_records, lock_sessions
+from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.rows import MESSAGE
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
@@ -37,7 +37,9 @@ _END = update(records).where(records.c.record_id == bindparam("of_record")).valu
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    record: ChatRecord
+    """`group`: all records that share the reply, the one that was written first."""
+
+    group: Sequence[ChatRecord]
     message: Message | None
 
 
@@ -45,26 +47,27 @@ async def finish_all(connection: AsyncConnection, outcomes: Sequence[ReplyOutcom
     """One step for many ends."""
     log = SessionLog(await lock_sessions(connection, {outcome.lease.session_id for outcome in outcomes}))
     stored = await lock_records(connection, {outcome.lease.record_id for outcome in outcomes})
+    groups = await lock_groups(connection, stored.values())
     repeated = await _messages(connection, _reply_ids_of_repetitions(outcomes, stored))
     ended: dict[str, _End] = {}
     answers: list[Message | Exception | None] = []
     for outcome in outcomes:
         record = stored.get(outcome.lease.record_id)
         if record is not None and is_held(record, outcome.lease):
-            end = ended[record.record_id] = _end(record, outcome, log)
-            stored[record.record_id] = end.record
+            end = ended[record.record_id] = _end(groups.get(record.record_id, [record]), outcome, log)
+            stored[record.record_id] = end.group[0]
             answers.append(end.message)
         elif record is not None and _is_repetition(record, outcome):
             answers.append(ended[record.record_id].message if record.record_id in ended else repeated.get(record.ai_message_id or ""))
         else:
             answers.append(LeaseLostError("The reply has ended or is another writer's now."))
-    await write_ends(connection, log, [end.record for end in ended.values()])
+    await log.write(connection)
+    await write_ends(connection, [record for end in ended.values() for record in end.group])
     return answers
 
 
-async def write_ends(connection: AsyncConnection, log: SessionLog, ended: Sequence[ChatRecord]) -> None:
-    """Write what `log` holds, and the final state of the records."""
-    await log.write(connection)
+async def write_ends(connection: AsyncConnection, ended: Sequence[ChatRecord]) -> None:
+    """Write the final state of the records; their messages are in the log."""
     if ended:
         await connection.execute(_END, [_final_values(record) for record in ended])
 
@@ -82,7 +85,20 @@ def reply_message(record: ChatRecord) -> Message:
     )
 
 
-def _end(record: ChatRecord, outcome: ReplyOutcome, log: SessionLog) -> _End:
+def shared_end(record: ChatRecord, leader: ChatRecord) -> ChatRecord:
+    """The final state of a record that was merged into `leader`, which has ended."""
+    return replace(
+        record,
+        status=leader.status,
+        ai_message_id=leader.ai_message_id,
+        error_code=leader.error_code,
+        error_message=leader.error_message,
+        updated_at=leader.updated_at,
+    )
+
+
+def _end(group: Sequence[ChatRecord], outcome: ReplyOutcome, log: SessionLog) -> _End:
+    record, *merged = group
     final = replace(
         record,
         **{name: getattr(outcome, name) for name in _FROM_OUTCOME},
@@ -90,10 +106,11 @@ def _end(record: ChatRecord, outcome: ReplyOutcome, log: SessionLog) -> _End:
         updated_at=outcome.ended_at,
         lease_expires_at=None,
     )
-    if not outcome.leaves_message:
-        return _End(final, None)
-    message = log.append(replace(reply_message(final), msg_content=outcome.text), user_id=record.user_id)
-    return _End(replace(final, ai_message_id=message.message_id), message)
+    message = None
+    if outcome.leaves_message:
+        message = log.append(replace(reply_message(final), msg_content=outcome.text), user_id=record.user_id)
+        final = replace(final, ai_message_id=message.message_id)
+    return _End([final, *(shared_end(other, final) for other in merged)], message)
 
 
 def _is_repetition(record: ChatRecord, outcome: ReplyOutcome) -> bool:

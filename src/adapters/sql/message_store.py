@@ -17,6 +17,7 @@ from adapters.sql.group_commit import GroupCommit
 from adapters.sql.migrations_runner import head_revision, revision_of
 from adapters.sql.schema import records
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
+from imcore.double_texting import DoubleTexting
 from imcore.errors import MessageConflictError, SchemaOutdatedError
 from imcore.message import Message
 from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
@@ -63,8 +64,15 @@ class SqlAlchemyMessageStore(MessageStore):
         """Open database connections by state, `in_use` and `idle`."""
         return self._database.engines.connection_counts()
 
-    async def add(self, message: Message, record: ChatRecord, *, max_pending: int | None = None) -> Stored:
-        return await self._sends.submit(sends.Send(message, record, max_pending))
+    async def add(
+        self,
+        message: Message,
+        record: ChatRecord,
+        *,
+        max_pending: int | None = None,
+        double_texting: DoubleTexting = DoubleTexting.QUEUE,
+    ) -> Stored:
+        return await self._sends.submit(sends.Send(message, record, max_pending, double_texting))
 
     async def message(self, user_id: str, message_id: str) -> Message | None:
         return await self._database.read(lambda connection: reads.message(connection, user_id, message_id))
@@ -108,14 +116,19 @@ class SqlAlchemyMessageStore(MessageStore):
     async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
         return await self._database.read(lambda connection: reads.open_records(connection, user_id, session_id))
 
+    async def group_of(self, record: ChatRecord) -> list[ChatRecord]:
+        if record.leader_id is None:
+            return [record]
+        return await self._database.read(lambda connection: reads.group_of(connection, record))
+
     async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
         return await self._database.write(lambda connection: user_moves.cancel(connection, user_id, record_id))
 
     async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
         return await self._database.write(lambda connection: user_moves.retry(connection, user_id, record_id))
 
-    async def claim(self, session_id: str, *, lease_s: float) -> ChatRecord | None:
-        return await self._claims.submit(claims.Claim(session_id, lease_s))
+    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
+        return await self._claims.submit(claims.Claim(session_id, lease_s, merge))
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         return await self._renewals.submit(claims.Renew(running, lease_s))

@@ -74,6 +74,19 @@ async def open_records(connection: AsyncConnection, user_id: str, session_id: st
     return [ChatRecord(*row) for row in found]
 
 
+async def group_of(connection: AsyncConnection, record: ChatRecord) -> list[ChatRecord]:
+    found = await connection.execute(
+        select(*RECORD)
+        .where(
+            records.c.session_id == record.session_id,
+            records.c.status == record.status,
+            records.c.leader_id == record.leader_id,
+        )
+        .order_by(records.c.user_seq)
+    )
+    return [ChatRecord(*row) for row in found] or [record]
+
+
 async def open_record_count(connection: AsyncConnection) -> int:
     found = await connection.execute(select(func.count()).select_from(records).where(records.c.status == ReplyStatus.PROCESSING))
     return found.scalar_one()
@@ -92,15 +105,15 @@ async def window(connection: AsyncConnection, session_id: str, *, user_seq: int,
         select(*columns_of(asked, Message), *columns_of(reply, Message))
         .outerjoin_from(asked, records, and_(records.c.user_message_id == asked.c.message_id, asked.c.seq < user_seq))
         .outerjoin(reply, reply.c.message_id == records.c.ai_message_id)
-        .order_by(asked.c.seq)
+        .order_by(asked.c.seq.desc())
     )
-    lines: list[Message] = []
+    newest_first: dict[str, Message] = {}
     for row in found:
-        question, answer = split(row, Message)
-        lines.append(Message(*question))
-        if answer[0] is not None:
-            lines.append(Message(*answer))
-    return lines[-limit:]
+        question, answer = (Message(*values) if values[0] is not None else None for values in split(row, Message))
+        for line in (answer, question):
+            if line is not None:
+                newest_first.setdefault(line.message_id, line)  # a reply to several messages stays with the newest of them
+    return list(newest_first.values())[:limit][::-1]
 
 
 async def due_sessions(connection: AsyncConnection, *, waiting_s: float, limit: int) -> list[str]:

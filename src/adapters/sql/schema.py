@@ -75,11 +75,12 @@ records = Table(
     Column("completion_tokens", BigInteger),
     Column("error_code", String(64)),
     Column("error_message", String(500)),
+    Column("leader_id", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("record_id"),
     UniqueConstraint("user_message_id"),
-    UniqueConstraint("ai_message_id"),
+    Index(None, "ai_message_id"),  # records that share a reply name the same message
     Index(None, "session_id", "status", "user_seq"),  # the oldest open record of a session
     Index(None, "status", "created_at"),  # the sweep: open records, oldest first
     Index(None, "user_id", "id"),  # a user's records, newest first

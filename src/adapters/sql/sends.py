@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.clock import database_now
 from adapters.sql.locks import lock_sessions
 from adapters.sql.rows import MESSAGE, RECORD, split, values_of
 from adapters.sql.schema import messages, records, sessions
 from adapters.sql.session_log import SessionLog
+from adapters.sql.stops import Stop, stop, write_stops
 from imcore.chat_record import ChatRecord, ReplyStatus
-from imcore.errors import ForbiddenError, IMError, MessageConflictError, RateLimitedError
+from imcore.clock import utc_now
+from imcore.double_texting import DoubleTexting
+from imcore.errors import ForbiddenError, IMError, MessageConflictError, RateLimitedError, ReplyInProgressError
 from imcore.message import Message
 from imcore.ports import Stored
 
@@ -26,29 +32,51 @@ class Send:
     message: Message
     record: ChatRecord
     max_pending: int | None
+    double_texting: DoubleTexting = DoubleTexting.QUEUE
+
+    @property
+    def looks_at_open_records(self) -> bool:
+        return self.double_texting in {DoubleTexting.REJECT, DoubleTexting.INTERRUPT}
 
 
 async def add_all(connection: AsyncConnection, sends: Sequence[Send]) -> list[Stored | Exception]:
     """One step for many sends, in the order in which they came."""
     log = SessionLog(await lock_sessions(connection, {send.message.session_id for send in sends}))
     # with the sessions locked, all that was ever stored in them is visible
+    open_records = await _open_records(connection, {send.message.session_id for send in sends if send.looks_at_open_records})
     batch = _Batch(
         log=log,
+        now=await database_now(connection) if open_records else utc_now(),  # without a lease to judge any clock will do
         known=await _stored(connection, {send.message.message_id for send in sends}),
+        open_records=open_records,
         pending=await _open_record_counts(connection, {send.record.user_id for send in sends if send.max_pending is not None}),
     )
     answers = [batch.add(send) for send in sends]
     await log.write(connection)
     if batch.new_records:
         await connection.execute(insert(records), [values_of(record) for record in batch.new_records])
+    await write_stops(connection, batch.stops)
     return answers
 
 
 class _Batch:
-    def __init__(self, *, log: SessionLog, known: dict[str, tuple[Message, ChatRecord | None]], pending: dict[str, int]) -> None:
+    """What is known before the sends, and what they make of it, each in the sight of those before it."""
+
+    def __init__(
+        self,
+        *,
+        log: SessionLog,
+        now: datetime,
+        known: dict[str, tuple[Message, ChatRecord | None]],
+        open_records: dict[str, list[ChatRecord]],
+        pending: dict[str, int],
+    ) -> None:
         self.new_records: list[ChatRecord] = []
+        self.stops: list[Stop] = []
         self._log = log
+        self._now = now
         self._known = known
+        self._open_records = open_records
         self._pending = pending
 
     def add(self, send: Send) -> Stored | Exception:
@@ -56,23 +84,49 @@ class _Batch:
         if known is not None:
             return _repeated(send.message, *known)
         refusal = self._refusal(send)
-        return refusal or self._accept(send)
+        if refusal is not None:
+            return refusal
+        stops = self._interrupt(send) if send.double_texting is DoubleTexting.INTERRUPT else []
+        return self._accept(send, stops)
 
     def _refusal(self, send: Send) -> IMError | None:
-        user_id = send.record.user_id
+        user_id, in_session = send.record.user_id, self._open_records.get(send.message.session_id, [])
         if self._log.owner(send.message.session_id) not in {None, user_id}:
             return ForbiddenError("This session belongs to another user.")
-        if send.max_pending is not None and self._pending.get(user_id, 0) >= send.max_pending:
+        if send.double_texting is DoubleTexting.REJECT and in_session:
+            return ReplyInProgressError("The session still waits for a reply; send this when it has come, or cancel it first.")
+        interrupted = len(in_session) if send.double_texting is DoubleTexting.INTERRUPT else 0
+        if send.max_pending is not None and self._pending.get(user_id, 0) - interrupted >= send.max_pending:
             return RateLimitedError(f"{send.max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
         return None
 
-    def _accept(self, send: Send) -> Stored:
+    def _interrupt(self, send: Send) -> list[Stop]:
+        """Stop all replies that the session waits for; those that run are still open then."""
+        before = self._open_records.get(send.message.session_id, [])
+        by_reply = defaultdict(list)
+        for record in before:
+            by_reply[record.answered_by].append(record)
+        stops = [stop(group, self._now, self._log) for group in by_reply.values()]
+        after = [record for stopped in stops for record in stopped.group if record.is_open]
+        self._open_records[send.message.session_id] = after
+        self._pending[send.record.user_id] = self._pending.get(send.record.user_id, 0) - len(before) + len(after)
+        self.stops += stops
+        return stops
+
+    def _accept(self, send: Send, stops: Sequence[Stop]) -> Stored:
         message = self._log.append(send.message, user_id=send.record.user_id)
         record = replace(send.record, user_seq=message.seq)
         self.new_records.append(record)
         self._known[message.message_id] = (message, record)
         self._pending[record.user_id] = self._pending.get(record.user_id, 0) + 1
-        return Stored(message, record, duplicate=False)
+        self._open_records.setdefault(message.session_id, []).append(record)
+        return Stored(
+            message,
+            record,
+            duplicate=False,
+            stopped=tuple(stopped.group[0].record_id for stopped in stops if not stopped.is_over),
+            cancelled=tuple(end for stopped in stops if stopped.is_over for end in stopped.ends),
+        )
 
 
 def _repeated(message: Message, stored: Message, record: ChatRecord | None) -> Stored | Exception:
@@ -89,6 +143,22 @@ async def _stored(connection: AsyncConnection, message_ids: Collection[str]) -> 
     )
     pairs = [split(row, Message) for row in found]
     return {message[0]: (Message(*message), ChatRecord(*record) if record[0] else None) for message, record in pairs}
+
+
+async def _open_records(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
+    """By session, locked, in the order of the messages; the sessions are locked too."""
+    if not session_ids:
+        return {}
+    rows = await connection.execute(
+        select(*RECORD)
+        .where(records.c.session_id.in_(sorted(session_ids)), records.c.status == ReplyStatus.PROCESSING)
+        .order_by(records.c.record_id)
+        .with_for_update()
+    )
+    by_session = defaultdict(list)
+    for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
+        by_session[record.session_id].append(record)
+    return by_session
 
 
 async def _open_record_counts(connection: AsyncConnection, user_ids: Collection[str]) -> dict[str, int]:

@@ -8,10 +8,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
-from adapters.sql.ends import reply_message, write_ends
-from adapters.sql.locks import lock_records, lock_sessions
+from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
+from adapters.sql.stops import stop, write_stops
 from imcore.chat_record import MAX_ATTEMPTS, ChatRecord, ReplyStatus
 from imcore.errors import NotRetryableError
 from imcore.session import Session
@@ -39,19 +39,13 @@ async def cancel(connection: AsyncConnection, user_id: str, record_id: str) -> C
     if locked is None:
         return None
     sessions, record = locked
-    now = await database_now(connection)
-    if record.is_claimable(now):
-        log = SessionLog(sessions)
-        record = replace(record, status=ReplyStatus.CANCELLED, lease_expires_at=None, updated_at=now)
-        if record.text:  # of an attempt that nobody goes on with
-            record = replace(record, ai_message_id=log.append(reply_message(record), user_id=user_id).message_id)
-        await write_ends(connection, log, [record])
-    elif record.is_open and not record.cancel_requested:
-        record = replace(record, cancel_requested=True, updated_at=now)
-        await connection.execute(
-            update(records).where(records.c.record_id == record_id).values(cancel_requested=True, updated_at=record.updated_at)
-        )
-    return record
+    if not record.is_open:
+        return record
+    log = SessionLog(sessions)
+    stopped = stop(await _group(connection, record), await database_now(connection), log)
+    await log.write(connection)
+    await write_stops(connection, [stopped])
+    return next(record for record in stopped.group if record.record_id == record_id)
 
 
 async def retry(connection: AsyncConnection, user_id: str, record_id: str) -> ChatRecord | None:
@@ -63,6 +57,7 @@ async def retry(connection: AsyncConnection, user_id: str, record_id: str) -> Ch
         raise NotRetryableError("This message has its reply; only a failed or cancelled one can be retried.")
     if record.is_open:
         return record
+    group = await _group(connection, record)
     if record.ai_message_id:
         await connection.execute(delete(messages).where(messages.c.message_id == record.ai_message_id))
     changes = {
@@ -72,7 +67,7 @@ async def retry(connection: AsyncConnection, user_id: str, record_id: str) -> Ch
         "cancel_requested": False,
         "updated_at": await database_now(connection),
     }
-    await connection.execute(update(records).where(records.c.record_id == record_id).values(changes))
+    await connection.execute(update(records).where(records.c.record_id.in_([one.record_id for one in group])).values(changes))
     return replace(record, **changes)  # type: ignore[arg-type]  # the values are of many types, by name
 
 
@@ -84,3 +79,9 @@ async def _lock(connection: AsyncConnection, user_id: str, record_id: str) -> tu
         return None
     sessions = await lock_sessions(connection, {session_id})
     return sessions, (await lock_records(connection, {record_id}))[record_id]
+
+
+async def _group(connection: AsyncConnection, record: ChatRecord) -> list[ChatRecord]:
+    """All records that share this one's reply, locked, the leader first."""
+    groups = await lock_groups(connection, [record])
+    return groups.get(record.answered_by, [record])

@@ -52,6 +52,7 @@ def record_summary_json(record: ChatRecord) -> JsonObject:
         "completion_tokens": record.completion_tokens,
         "error_code": record.error_code,
         "error_message": record.error_message,
+        "merged_into": record.merged_into,
         "created_at": rfc3339(record.created_at),
         "updated_at": rfc3339(record.updated_at),
     }

@@ -7,16 +7,16 @@ from adapters.websocket.render import JsonObject, message_json
 from entrypoints.api.services import Services
 from imcore.chat_record import ChatRecord, ReplyError, ReplyStatus
 from imcore.ids import reply_message_id
+from imcore.resume_session import leader_of
 
 
 async def reply_json(services: Services, user_id: str, record: ChatRecord) -> JsonObject:
-    return _open(services, record) if record.is_open else await _ended(services, user_id, record)
+    return await _open(services, record) if record.is_open else await _ended(services, user_id, record)
 
 
-def _open(services: Services, record: ChatRecord) -> JsonObject:
-    live = services.live.snapshot(record.record_id)
-    attempt, text = (live.attempt, live.text) if live is not None and live.attempt >= record.attempt else (record.attempt, record.text)
-    return _reply(record, attempt, reply_message_id(record.record_id), text)
+async def _open(services: Services, record: ChatRecord) -> JsonObject:
+    so_far = services.live.so_far(record, await leader_of(services.store, record))
+    return _reply(record, so_far.attempt, reply_message_id(record.answered_by), so_far.text)
 
 
 async def _ended(services: Services, user_id: str, record: ChatRecord) -> JsonObject:

@@ -13,7 +13,7 @@ from entrypoints.api.services import Services
 from imcore.chat_record import ChatRecord
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEnded, ReplyStarted
 from imcore.ids import reply_message_id
-from imcore.resume_session import ended_event
+from imcore.resume_session import ended_event, leader_of
 
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": still here\n\n"
@@ -50,17 +50,13 @@ class ReplyStream:
         store = self._services.store
         record = await store.record(self._user_id, self._record_id)
         if record is not None and record.is_open:
-            return self._begun(record)
+            return self._begun(record, await leader_of(store, record))
         end = await ended_event(store, self._user_id, self._record_id)
         return [] if end is None else self._rest(end)
 
-    def _begun(self, record: ChatRecord) -> list[Frame]:
+    def _begun(self, record: ChatRecord, leader: ChatRecord) -> list[Frame]:
         """A reply in progress: what this process heard of it, else what the store has, and its writer is asked for more."""
-        delta = self._services.live.snapshot(record.record_id)
-        if delta is None or delta.attempt < record.attempt:
-            delta = ReplyDelta(record.record_id, record.attempt, 0, record.text)
-            if record.attempt > 0:
-                self._services.live.ask(record.record_id)
+        delta = self._services.live.so_far(record, leader)
         if delta.attempt == 0:
             return []
         begun = [frames.reply_event(_started(record, delta.attempt))] if self._cursor.begin(delta.attempt) else []
@@ -102,7 +98,7 @@ class ReplyStream:
 
 
 def _started(record: ChatRecord, attempt: int) -> ReplyStarted:
-    return ReplyStarted(record.record_id, attempt, record.session_id, record.user_message_id, reply_message_id(record.record_id))
+    return ReplyStarted(record.record_id, attempt, record.session_id, record.user_message_id, reply_message_id(record.answered_by))
 
 
 def _sse(frame: Frame, cursor: ReplyCursor | None) -> bytes:

@@ -98,6 +98,7 @@ class RecordSummary(BaseModel):
     completion_tokens: int | None
     error_code: str | None
     error_message: str | None
+    merged_into: str | None = Field(description="The record whose reply answers this one's message too (`IM_DOUBLE_TEXTING=merge`).")
     created_at: Time
     updated_at: Time
 

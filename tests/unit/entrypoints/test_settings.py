@@ -45,6 +45,7 @@ def test_lists_are_comma_separated(environment):
         ("HISTORY_MESSAGES", "many", "valid integer"),
         ("HISTORY_MESSAGES", "0", "greater than or equal to 1"),
         ("REPLY_MODE", "slow", "'stream' or 'whole'"),
+        ("DOUBLE_TEXTING", "shout", "'queue', 'interrupt', 'reject' or 'merge'"),
         ("RATE_LIMIT", "often", "60/minute"),
         ("LOG_LEVEL", "loud", "'DEBUG'"),
     ],

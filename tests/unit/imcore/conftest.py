@@ -128,7 +128,7 @@ async def core() -> AsyncIterator[Core]:
     times = WriterTimes(lease_s=10, renew_s=0.01, sweep_s=0.01, waiting_s=60)
     writers = ReplyWriters(store, notifier, write, meter, slots=3, times=times)
     queue.listen(writers.offer)
-    yield Core(store, queue, notifier, meter, llm, SendMessage(store, queue), write, writers, pass_time)
+    yield Core(store, queue, notifier, meter, llm, SendMessage(store, queue, notifier), write, writers, pass_time)
     for _ in range(10):
         llm.says("end of test")
     await writers.close(1)

@@ -43,3 +43,15 @@ def test_the_tokens_are_bounded_but_the_last_message_is_always_whole():
 
 def test_tokens_of_other_scripts_count_more_than_ascii():
     assert approximate_tokens("漢" * 100) > 2 * approximate_tokens("x" * 100)
+
+
+def test_all_messages_to_be_answered_are_in_the_prompt_however_small_the_budget():
+    window = [*talk(2), line("and", 5), line("so", 9)]
+    prompt = PromptBudget(history_messages=1, history_tokens=1).build(window, first_seq=4)
+    assert [message.content for message in prompt] == ["now", "and", "so"]
+
+
+def test_the_budget_left_by_several_messages_goes_to_the_newest_history():
+    window = [*talk(2), line("and", 5)]
+    prompt = PromptBudget(history_messages=4).build(window, first_seq=4)
+    assert [message.content for message in prompt] == ["q1", "a1", "now", "and"]

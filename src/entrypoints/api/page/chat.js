@@ -41,7 +41,15 @@ function replyFor(recordId, aiMessageId) {
     reply = { recordId, line: lineFor(aiMessageId ?? recordId, "ai", Infinity), attempt: 0, text: "", length: 0, ended: false };
     replies.set(recordId, reply);
   }
+  if (aiMessageId) shareLine(reply, aiMessageId);
   return reply;
+}
+
+function shareLine(reply, aiMessageId) { // several messages can have one reply
+  const line = lines.get(aiMessageId) ?? reply.line;
+  if (line !== reply.line) reply.line.box.remove();
+  reply.line = line;
+  lines.set(aiMessageId, line);
 }
 
 function showRunning(reply, attempt, text) {
@@ -98,7 +106,7 @@ async function showFailed() {
   const page = await api(`/api/ai/records?session_id=${encodeURIComponent(account.userId)}&status=2&limit=50`);
   for (const record of page.items) {
     const asked = lines.get(record.user_message_id);
-    if (!asked || replies.has(record.record_id)) continue;
+    if (!asked || replies.has(record.record_id) || record.merged_into) continue;
     const line = lineFor(record.record_id, "ai", asked.seq + 0.5);
     replies.set(record.record_id, { recordId: record.record_id, line, attempt: record.attempt, text: "", length: 0, ended: true });
     failReply(record.record_id, record.attempt, record.error_message ?? "The reply failed.");
