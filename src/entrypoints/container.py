@@ -131,7 +131,7 @@ class ApiContainer(containers.DeclarativeContainer):
     read_history = providers.Singleton(ReadHistory, store)
     cancel_reply = providers.Singleton(CancelReply, store, queue, notifier)
     retry_reply = providers.Singleton(RetryReply, store, queue)
-    resume_session = providers.Singleton(ResumeSession, store, live)
+    resume_session = providers.Singleton(ResumeSession, store, live, hub.provided.deliver)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(
         build_writers, settings, store=store, queue=queue, notifier=notifier, llm=llm, meter=metrics, slots=EMBEDDED_SLOTS

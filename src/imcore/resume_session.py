@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from imcore.chat_record import ChatRecord, ReplyError, ReplyStatus
 from imcore.errors import InvalidRequestError
-from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed
+from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyEvent, ReplyFailed
 from imcore.ids import owned_session_id, reply_message_id
 from imcore.live_replies import LiveReplies
 from imcore.message import Message
@@ -45,8 +45,11 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class ResumeSession:
+    """`deliver` tells a user's connections and `live` of an event."""
+
     store: MessageStore
     live: LiveReplies
+    deliver: Callable[[str, ReplyEvent], None]
 
     async def __call__(
         self, user_id: str, session_id: str | None = None, *, after_seq: int = 0, known_replies: Sequence[str] = ()
@@ -59,6 +62,7 @@ class ResumeSession:
             raise InvalidRequestError("after_seq: 0 or the `seq` of the last message you have.")
         session = owned_session_id(user_id, session_id)
         open_records = await self.store.open_records(user_id, session)
+        await self._end_what_has_ended(user_id, {record.record_id for record in open_records})
         last = await self.store.messages(user_id, session, limit=1)
         messages = await self.store.messages(user_id, session, after_seq=after_seq, limit=RESUME_PAGE + 1)
         is_open = {record.record_id for record in open_records}
@@ -77,6 +81,13 @@ class ResumeSession:
             ended=[event for event in ended if event is not None],
             more=len(messages) > RESUME_PAGE,
         )
+
+    async def _end_what_has_ended(self, user_id: str, is_open: Collection[str]) -> None:
+        """Replies whose end is on its way here, or was lost: the client must not be told of their last deltas after this answer."""
+        for record_id in [record_id for owner, record_id in self.live.running() if owner == user_id and record_id not in is_open]:
+            event = await ended_event(self.store, user_id, record_id)
+            if event is not None:
+                self.deliver(user_id, event)
 
     def _so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplySoFar:
         so_far = self.live.so_far(record, leader)

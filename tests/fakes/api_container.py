@@ -94,7 +94,7 @@ class MemoryContainer:
         return RetryReply(self._store, self._queue)
 
     def resume_session(self) -> ResumeSession:
-        return ResumeSession(self._store, self._live)
+        return ResumeSession(self._store, self._live, self._hub.deliver)
 
     def lifecycle(self) -> AbstractAsyncContextManager[object]:
         return self._lifecycle()

@@ -176,7 +176,7 @@ async def test_a_merged_record_shows_the_text_that_is_written_for_its_leader(cor
     core.notifier.listen(on_event=live.hear)
     sent = await burst(core, "one", "two")
     await begun(core, "so far")
-    resumed = await ResumeSession(core.store, live)("alice")
+    resumed = await ResumeSession(core.store, live, live.hear)("alice")
     assert [(reply.record_id, reply.text) for reply in resumed.replies] == [(one.record.record_id, "so far") for one in sent]
     assert len({reply.ai_message_id for reply in resumed.replies}) == 1
     core.notifier.publish_request(ShowReply(sent[1].record.record_id))
@@ -190,7 +190,7 @@ async def test_the_end_of_a_merged_record_can_be_asked_for_later(core):
     ends = await core.ends(2)
     ids = [one.record.record_id for one in sent]
     assert [await ended_event(core.store, "alice", record_id) for record_id in ids] == ends
-    resumed = await ResumeSession(core.store, LiveReplies(lambda _: None))("alice", known_replies=ids)
+    resumed = await ResumeSession(core.store, live := LiveReplies(lambda _: None), live.hear)("alice", known_replies=ids)
     assert (resumed.replies, resumed.ended) == ([], ends)
 
 
