@@ -10,7 +10,7 @@ LOCK     := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test check fix migrate revision lock clean
+.PHONY: help setup run test properties chaos check fix migrate revision lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ run: $(RUN) ## start the service on http://127.0.0.1:8000 (options: ARGS="--port
 
 test: $(TEST) ## run all tests (options: ARGS="tests/unit -x")
 	@$(BIN)/pytest $(ARGS)
+
+properties: $(TEST) ## ten thousand cases of each property (make test tries a few hundred)
+	@IM_TEST_CASES=10000 $(BIN)/pytest --timeout 1800 tests/properties
+
+chaos: $(TEST) ## kill and cut everything under load, count what is lost (options: ARGS="--list", docs/faults.md)
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 check: $(TEST) ## style, types, import rules, lock files, scripts
 	@$(BIN)/ruff check --quiet .

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,6 +19,7 @@ from imcore.ids import new_id, reply_message_id
 
 Frame = dict[str, Any]
 
+AGAIN_S = 0.3
 ENDS = {"reply.completed", "reply.failed", "reply.cancelled"}
 
 
@@ -58,7 +60,9 @@ class ChatClient:
         self._unsent: dict[str, Frame] = {}
         self._after_seq = 0
         self._socket: ClientConnection | None = None
+        self._is_resumed = False
         self._news = asyncio.Event()
+        self._again: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[ChatClient]:
@@ -69,6 +73,8 @@ class ChatClient:
             yield self
         finally:
             running.cancel()
+            for task in self._again:
+                task.cancel()
             with suppress(asyncio.CancelledError):
                 await running
 
@@ -117,6 +123,7 @@ class ChatClient:
         async with connect(url, subprotocols=protocols, compression=None, max_size=None, open_timeout=5) as socket:
             self._socket = socket
             self.connections += 1
+            self._is_resumed = False
             await self._resume(socket)
             for frame in list(self._unsent.values()):
                 await socket.send(json.dumps(frame))
@@ -144,7 +151,9 @@ class ChatClient:
             case "message.accepted":
                 self._accept(frame)
             case "message.rejected":
-                await self._rejected(frame)
+                self._rejected(frame)
+            case "error" if frame["about"] == "resume":
+                self._later(self._resume_again)
             case "reply.started":
                 self._begin(frame["record_id"], frame["attempt"])
             case "reply.delta":
@@ -163,12 +172,25 @@ class ChatClient:
             self.violations.append(f"message {message['message_id']} has two records")
         self.shown.setdefault(frame["record_id"], Shown())
 
-    async def _rejected(self, frame: Frame) -> None:
+    def _rejected(self, frame: Frame) -> None:
         self.rejected.append(frame)
         again = self._unsent.get(frame["message_id"])
         if again is not None and frame["error"]["code"] in {"store_unavailable", "queue_full"}:
-            await asyncio.sleep(0.3)
-            await self._say(again)
+            self._later(partial(self._say, again))
+
+    def _later(self, step: Callable[[], Awaitable[None]]) -> None:
+        async def wait_and_do() -> None:
+            await asyncio.sleep(AGAIN_S)
+            await step()
+
+        task = asyncio.create_task(wait_and_do())
+        self._again.add(task)
+        task.add_done_callback(self._again.discard)
+
+    async def _resume_again(self) -> None:
+        with suppress(ConnectionClosed):
+            if self._socket is not None:
+                await self._resume(self._socket)
 
     def _begin(self, record_id: str, attempt: int) -> None:
         shown = self.shown.setdefault(record_id, Shown())
@@ -178,10 +200,14 @@ class ChatClient:
     def _grow(self, frame: Frame) -> None:
         self._begin(frame["record_id"], frame["attempt"])
         shown = self.shown[frame["record_id"]]
+        if shown.ends and frame["attempt"] <= shown.ends[-1]["attempt"]:
+            return  # an end is final for its attempt
         if frame["attempt"] < shown.attempt:
             self.violations.append(f"a delta of attempt {frame['attempt']} after attempt {shown.attempt} began")
             return
         if frame["offset"] > len(shown.text):
+            if not self._is_resumed:
+                return  # missed while away: `resumed` will bring it
             self.violations.append(f"a gap in {frame['record_id']}: {len(shown.text)} characters shown, next is {frame['offset']}")
         shown.first_at = shown.first_at or time.monotonic()
         shown.text = shown.text[: frame["offset"]] + frame["text"]
@@ -207,12 +233,14 @@ class ChatClient:
 
     def _resumed(self, frame: Frame) -> None:
         self.resumes += 1
+        self._is_resumed = True
         self.not_recovered += not frame["recovered"]
         replies = {message["message_id"]: message for message in frame["messages"] if message["msg_type"] == "AI_REPLY"}
         for reply in frame["replies"]:
             self._begin(reply["record_id"], reply["attempt"])
-            if self.shown[reply["record_id"]].attempt == reply["attempt"]:
-                self.shown[reply["record_id"]].text = reply["text"]
+            shown = self.shown[reply["record_id"]]
+            if shown.attempt == reply["attempt"] and not (shown.ends and shown.ends[-1]["attempt"] >= reply["attempt"]):
+                shown.text = reply["text"]
         for message in frame["messages"]:
             self._take(message)
         self._match(replies)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,12 +19,16 @@ COMMAND = Path(sys.executable).parent / "imcore"
 
 
 class ImcoreProcess(Server):
-    """`settings` are `IM_…` variables without the prefix; nothing else of this process's settings reaches it."""
+    """`settings` are `IM_…` variables without the prefix; nothing else of this process's settings reaches it.
+
+    `program` runs in place of the `imcore` command and takes the same arguments.
+    """
 
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
-    def __init__(self, settings: Mapping[str, object], *more_arguments: str) -> None:
+    def __init__(self, settings: Mapping[str, object], *more_arguments: str, program: Sequence[str | Path] = (COMMAND,)) -> None:
         super().__init__()
+        self._program = program
         self._more_arguments = more_arguments
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("IM_", "LANG"))}
         own = {"JWT_SECRET": SECRET, "DATA_DIR": self.folder / "data", **settings}
@@ -81,11 +85,11 @@ class ApiProcess(ImcoreProcess):
     """`imcore serve`."""
 
     def _command(self) -> list[str | Path]:
-        return [self.binary.path, "serve", "--port", str(self.port), *self._more_arguments]
+        return [*self._program, "serve", "--port", str(self.port), *self._more_arguments]
 
 
 class WorkerProcess(ImcoreProcess):
     """`imcore worker`; its metrics answer once it is ready."""
 
     def _command(self) -> list[str | Path]:
-        return [self.binary.path, "worker", "--metrics-port", str(self.port), *self._more_arguments]
+        return [*self._program, "worker", "--metrics-port", str(self.port), *self._more_arguments]

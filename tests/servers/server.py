@@ -16,6 +16,7 @@ from typing import ClassVar, Self
 from tests.servers.process import family, free_port, listens, pause, signal_all, spawn, wait_until_gone
 
 _POLL_S = 0.02
+_MAX_POLL_S = 0.25
 
 
 class NoServerError(Exception):
@@ -153,14 +154,15 @@ class Server(ABC):
             raise self._failure(f"{command[0]} ended with {process.returncode}")
 
     def _wait_for_answer(self) -> None:
-        deadline = time.monotonic() + self.start_timeout_s
+        deadline, pause_s = time.monotonic() + self.start_timeout_s, _POLL_S
         while self.is_running:
             if self._answers():
                 return
             if time.monotonic() > deadline:
                 self.kill()
                 raise self._failure(f"no answer within {self.start_timeout_s:.0f} s")
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(_MAX_POLL_S, pause_s * 1.5)  # each look costs CPU that several starting at once need themselves
         raise self._failure("it ended at its start")
 
     def _answers(self) -> bool:

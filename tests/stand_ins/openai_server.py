@@ -6,8 +6,10 @@ In a test:
         client = OpenAICompatibleLLMClient("echo", base_url=server.base_url)
         server.script(Fault.STATUS, status=500)        # for the next call, whatever its model
 
-or over the model's name, where the client runs in another process: `hang`, `stall`, `cut`, … (`FAULTS_BY_MODEL`); `status-429`,
-`status-500` always answer with that status. By itself: `python -m tests.stand_ins.openai_server --port 9000 --tokens 40 --tokens-per-s 40`.
+where the client runs in another process over the model's name: `hang`, `stall`, `cut`, … (`FAULTS_BY_MODEL`); `status-429`, `status-500`
+always answer with that status. Or in the last message, in brackets: `[hang]`, `[slow]` (a token a second), `[status-429]` (with
+`Retry-After: 1`); `[status-429 once]` answers well when it is asked again. `GET /stand-in/calls` lists the calls.
+By itself: `python -m tests.stand_ins.openai_server --port 9000 --tokens 40 --tokens-per-s 40`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
@@ -34,6 +36,10 @@ from tests.stand_ins.openai_replies import FAULTS_BY_MODEL, Fault, Pace, ReplySt
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 START_TIMEOUT_S = 10.0
+SLOW_PAUSE_S = 1.0
+RETRY_AFTER_S = 1.0
+
+_ASKED_FOR = re.compile(r"\[(status-\d{3}|[a-z-]+)( once)?\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,20 @@ class Call:
 
     body: dict[str, Any]
     authorization: str
+    called_at: float = field(default_factory=time.time)
+    closed_at: float | None = None
     finished: threading.Event = field(default_factory=threading.Event)
     closed_by_client: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def text(self) -> str:
+        """The message to be answered."""
+        return str(self.body["messages"][-1]["content"])
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """Times in Unix seconds; `closed_at` is when the client left before the end, else null."""
+        return {"text": self.text, "called_at": self.called_at, "closed_at": self.closed_at}
 
 
 class OpenAIStandIn:
@@ -76,6 +94,7 @@ class OpenAIStandIn:
         self._pace = Pace(first_token_s, 1 / tokens_per_s if tokens_per_s else 0.0, tokens)
         self._models = models
         self._script: deque[Answer] = deque()
+        self._failed_once: set[str] = set()
         self._called = threading.Condition()
 
     def script(
@@ -134,6 +153,8 @@ class OpenAIStandIn:
         if (method, path) == ("GET", "/v1/models"):
             names = self._models or ["echo"]
             await _send_json(send, 200, {"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+        elif (method, path) == ("GET", "/stand-in/calls"):
+            await _send_json(send, 200, {"calls": [call.as_json for call in self.calls]})
         elif (method, path) == ("POST", "/v1/chat/completions"):
             await self._complete(scope, receive, send)
         else:
@@ -153,13 +174,14 @@ class OpenAIStandIn:
                 await answering
                 call.finished.set()
             else:
+                call.closed_at = time.time()
                 call.closed_by_client.set()
         finally:
             answering.cancel()
             leaving.cancel()
 
     async def _answer(self, call: Call, send: Send) -> None:
-        answer = self._script.popleft() if self._script else self._of_model(call.body["model"])
+        answer = self._script.popleft() if self._script else self._of_message(call.text) or self._of_model(call.body["model"])
         fault = answer.fault if answer else None
         if answer and fault is Fault.STATUS:
             await _send_status(send, answer)
@@ -168,10 +190,21 @@ class OpenAIStandIn:
         elif fault is Fault.REFUSE_STREAM_OPTIONS and "stream_options" in call.body:
             await _send_json(send, 400, {"error": {"message": "Unknown parameter: stream_options", "param": "stream_options"}})
         elif call.body.get("stream"):
-            await ReplyStream(call.body, fault, send, self._pace).run()
+            pace = replace(self._pace, pause_s=SLOW_PAUSE_S) if "[slow]" in call.text else self._pace
+            await ReplyStream(call.body, fault, send, pace).run()
         else:
             await asyncio.sleep(self._pace.first_token_s + self._pace.pause_s * self._pace.tokens)
             await _send_json(send, 200, whole_reply(call.body, fault, self._pace))
+
+    def _of_message(self, text: str) -> Answer | None:
+        found = _ASKED_FOR.search(text)
+        if found is None or text in self._failed_once:
+            return None
+        if found[2]:
+            self._failed_once.add(text)
+        if found[1].startswith("status-"):
+            return Answer(Fault.STATUS, int(found[1].removeprefix("status-")), RETRY_AFTER_S)
+        return Answer(FAULTS_BY_MODEL[found[1]]) if found[1] in FAULTS_BY_MODEL else None
 
     def _of_model(self, model: str) -> Answer | None:
         if model in FAULTS_BY_MODEL:
