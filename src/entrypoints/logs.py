@@ -13,6 +13,7 @@ import structlog
 from entrypoints.settings import Settings
 
 QUIET = (
+    "aiosqlite",
     "alembic.runtime.migration",
     "uvicorn.error",
     "uvicorn.access",
@@ -24,7 +25,7 @@ QUIET = (
     "celery.worker.strategy",
     "celery.app.trace",
 )
-"""Loggers that repeat what our own lines say; they speak from WARNING on."""
+"""Loggers that repeat what our own lines say, or say what users said; they speak from WARNING on."""
 
 
 def configure_logs(settings: Settings, process: str) -> None:

@@ -21,6 +21,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from imcore.errors import RETRYABLE_REPLY_CODES, LLMError
+from imcore.message import storable
 
 
 class ReplyStatus(IntEnum):
@@ -153,4 +154,4 @@ class ReplyError:
 
     @classmethod
     def of(cls, error: LLMError) -> ReplyError:
-        return cls(error.code, error.detail[:MAX_ERROR_MESSAGE_CHARS])
+        return cls(error.code, storable(error.detail)[:MAX_ERROR_MESSAGE_CHARS])

@@ -87,6 +87,7 @@ class LiveReplies:
     def silent(self) -> list[tuple[str, str]]:
         """(user_id, record_id) of replies that nothing was heard of for `SILENT_S` seconds; each again later, after as long once more."""
         now = self._monotonic()
+        self._asked = {record_id: asked_at for record_id, asked_at in self._asked.items() if now - asked_at < MAX_SILENT_S}
         silent = [(record_id, reply) for record_id, reply in self._running.items() if now >= reply.check_at]
         for _, reply in silent:
             reply.check_at = now + min(MAX_SILENT_S, now - reply.heard_at)

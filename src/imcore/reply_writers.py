@@ -25,6 +25,10 @@ MERGE_WINDOW_S = 0.3
 """How long a burst may last that one reply is to answer."""
 
 
+HAND_BACK_S = 3.0
+"""How long a closing process tries to hand replies back to a store that does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class WriterTimes:
     """`lease_s` bounds how long a dead writer's reply stands still; `renew_s` is also how far the stored text may lag behind."""
@@ -114,7 +118,10 @@ class ReplyWriters:
         return len(due)
 
     async def close(self, drain_s: float) -> None:
-        """Take no new work, give running replies `drain_s` seconds to end, hand the rest back to wait for another writer."""
+        """Take no new work, give running replies `drain_s` seconds to end, hand the rest back to wait for another writer.
+
+        Takes at most `HAND_BACK_S` longer, also if the store is away: recovery finds what could not be handed back.
+        """
         self._closing = True
         drains = list(self._drains.values())
         if drains:
@@ -122,10 +129,12 @@ class ReplyWriters:
             await asyncio.wait(drains, timeout=drain_s)
         for draft in list(self._drafts):
             draft.halt(Halt.SHUTDOWN)
-        await asyncio.gather(*self._drains.values(), return_exceptions=True)
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._drains:
+            await asyncio.wait(list(self._drains.values()), timeout=HAND_BACK_S)
+        rest = [*self._drains.values(), *self._loops]  # of the drains, those that wait for a store which is away: leases run out
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     def _start(self, session_id: str) -> None:
         if session_id in self._drains:  # it may have begun while we waited for a slot

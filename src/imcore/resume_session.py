@@ -14,6 +14,8 @@ from imcore.message import Message
 from imcore.ports import MessageStore
 
 RESUME_PAGE = 200
+RESUME_CHARS = 100_000
+"""A page must fit a frame that clients accept, 1 MiB for many: a character may take six bytes of JSON, and text in progress comes too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +70,19 @@ class ResumeSession:
         is_open = {record.record_id for record in open_records}
         leaders = {record.record_id: record for record in open_records}
         ended = [await ended_event(self.store, user_id, record_id) for record_id in known_replies if record_id not in is_open]
-        stored = {message.message_id for message in messages}
+        page = _page(messages)
+        stored = {message.message_id for message in page}
         return Resumed(
             session_id=session,
             recovered=after_seq <= (last[-1].seq if last else 0),
-            messages=messages[:RESUME_PAGE],
+            messages=page,
             replies=[
                 self._so_far(record, leaders.get(record.answered_by, record))
                 for record in open_records
                 if reply_message_id(record.answered_by) not in stored
             ],
             ended=[event for event in ended if event is not None],
-            more=len(messages) > RESUME_PAGE,
+            more=len(messages) > len(page),
         )
 
     async def _end_what_has_ended(self, user_id: str, is_open: Collection[str]) -> None:
@@ -92,6 +95,18 @@ class ResumeSession:
     def _so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplySoFar:
         so_far = self.live.so_far(record, leader)
         return ReplySoFar(record.record_id, record.user_message_id, reply_message_id(leader.record_id), so_far.attempt, so_far.text)
+
+
+def _page(messages: Sequence[Message]) -> list[Message]:
+    """As many as fit, but one at least."""
+    page: list[Message] = []
+    chars = 0
+    for message in messages[:RESUME_PAGE]:
+        chars += len(message.msg_content)
+        if page and chars > RESUME_CHARS:
+            break
+        page.append(message)
+    return page
 
 
 async def leader_of(store: MessageStore, record: ChatRecord) -> ChatRecord:

@@ -16,7 +16,7 @@ from imcore.draft import Draft, Halt
 from imcore.errors import AttemptsExhaustedError, LeaseLostError, LLMError, MessageConflictError, StoreUnavailableError, WritingDefectError
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
 from imcore.ids import reply_message_id
-from imcore.message import Message
+from imcore.message import Message, storable
 from imcore.ports import LLMClient, MessageStore, Notifier, ReplyMeter, ReplyQueue
 from imcore.prompt import PromptBudget
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MAX_WINDOW_MESSAGES = 200
+MAX_MODEL_CHARS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class WriteReply:
             self._leave(draft, "lease lost")
         except StoreUnavailableError:
             self._leave(draft, "the store stayed away; recovery will have this reply written anew")
+        except BaseException:
+            self.meter.reply_left(draft.lease)
+            raise
 
     async def _write(self, draft: Draft) -> LLMError | None:
         """Fill the draft from the model; returns why that failed."""
@@ -156,7 +160,7 @@ def _outcome(draft: Draft, error: LLMError | None, started: datetime) -> ReplyOu
         ended_at=ended,
         request_content=draft.request,
         response_content={"text": text, "finish_reason": draft.finish_reason, "model": draft.model},
-        model=draft.model,
+        model=None if draft.model is None else storable(draft.model)[:MAX_MODEL_CHARS],
         queue_ms=ms_between(record.created_at, started),
         first_token_ms=draft.first_token_ms,
         duration_ms=ms_between(started, ended),

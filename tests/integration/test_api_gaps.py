@@ -9,6 +9,7 @@ import pytest
 from adapters.memory.notifier import MemoryNotifier
 from entrypoints.api import event_gaps
 from imcore import live_replies
+from imcore.errors import NotifierUnavailableError
 from imcore.events import ReplyDelta, ReplyEvent
 from imcore.ids import reply_message_id
 from tests.fakes.api_container import MemoryContainer
@@ -23,6 +24,7 @@ class LossyNotifier(MemoryNotifier):
     def __init__(self) -> None:
         super().__init__()
         self.is_cut = False
+        self.says_so = False
         self._on_gap: list[Callable[[], None]] = []
 
     def publish(self, user_id: str, event: ReplyEvent) -> None:
@@ -33,6 +35,10 @@ class LossyNotifier(MemoryNotifier):
         super().listen(**listeners)
         if on_gap is not None:
             self._on_gap.append(on_gap)
+
+    async def ping(self) -> None:
+        if self.is_cut and self.says_so:
+            raise NotifierUnavailableError("cut")
 
     def mend(self, *, told: bool = True) -> None:
         self.is_cut = False
@@ -109,6 +115,20 @@ async def test_a_gap_that_nobody_told_of_is_found_by_the_silence(
         notifier.mend(told=False)
 
         assert (await client.frame())["type"] == "reply.completed"
+
+
+async def test_while_the_bus_is_away_replies_come_from_the_store(
+    container: MemoryContainer, llm: SteeredLLMClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_gaps, "CHECK_S", 0.05)
+    notifier = container.notifier()
+    assert isinstance(notifier, LossyNotifier)
+    async with ApiServer.running(container) as api, api.client() as client:
+        notifier.is_cut = notifier.says_so = True
+        await client.send(type="message.send", message_id="m-1", msg_content="hi")
+        (await llm.asked()).end("Hello")
+
+        assert (await client.frame_of("reply.completed"))["message"]["msg_content"] == "Hello"
 
 
 async def test_a_snapshot_takes_the_place_of_what_is_missing(container: MemoryContainer, llm: SteeredLLMClient) -> None:

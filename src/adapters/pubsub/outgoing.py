@@ -130,8 +130,11 @@ class Outgoing:
         last = self._joinable.get(delta.record_id)
         if last is None or not last.go_on_with(delta):
             deltas = _Deltas(user_id, delta, [delta.text], delta.offset + len(delta.text), _ITEM_CHARS + len(delta.text))
+            if not self._append(deltas):
+                self._joinable.pop(delta.record_id, None)
+                return False
             self._joinable[delta.record_id] = deltas
-            return self._append(deltas)
+            return True
         if self._chars + len(delta.text) > self.max_chars:
             return False
         last.join(delta)

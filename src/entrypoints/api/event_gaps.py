@@ -1,4 +1,5 @@
-"""When events may have been missed: at once after the notifier says so, and now and then for replies that fell silent."""
+"""When events may have been missed: at once after the notifier says so, again and again while it is away, and now and then for replies
+that fell silent."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import asyncio
 import logging
 
 from imcore.catch_up import CatchUp
-from imcore.errors import IMError
+from imcore.errors import IMError, NotifierUnavailableError
+from imcore.ports import Notifier
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +18,9 @@ CHECK_S = 2.0
 class EventGaps:
     """Give `note` to the notifier as its `on_gap`; `run` does the rest."""
 
-    def __init__(self, catch_up: CatchUp) -> None:
+    def __init__(self, catch_up: CatchUp, notifier: Notifier) -> None:
         self._catch_up = catch_up
+        self._notifier = notifier
         self._noted = asyncio.Event()
 
     def note(self) -> None:
@@ -31,10 +34,18 @@ class EventGaps:
                 async with asyncio.timeout(CHECK_S):
                     await self._noted.wait()
             except TimeoutError:
-                await self._try(is_gap=False)
+                await self._try(is_gap=await self._is_cut_off())
             else:
                 self._noted.clear()
                 await self._try(is_gap=True)
+
+    async def _is_cut_off(self) -> bool:
+        """Whether nothing can be heard now: then whoever is connected is told from the store alone."""
+        try:
+            await self._notifier.ping()
+        except NotifierUnavailableError:
+            return True
+        return False
 
     async def _try(self, *, is_gap: bool) -> None:
         try:

@@ -96,7 +96,7 @@ class Services:
             rate_limit=rate_limit,
             queue_depth=queue_depth,
             admission=Admission(rate_limit, queue_depth),
-            gaps=EventGaps(CatchUp(store, live, hub.deliver, hub.connected)),
+            gaps=EventGaps(CatchUp(store, live, hub.deliver, hub.connected), container.notifier()),
         )
 
     @property

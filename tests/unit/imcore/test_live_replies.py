@@ -114,3 +114,10 @@ def test_whatever_is_lost_or_repeated_the_text_handed_on_is_always_a_true_beginn
         assert whole.startswith(shown)
     live.hear("alice", delta(0, whole))
     assert live.snapshot(RECORD).text == whole
+
+
+def test_what_was_asked_for_in_vain_is_forgotten(live, clock):
+    heard(live, delta(5, "a"))
+    clock.now = 1000.0
+    live.silent()
+    assert live._asked == {}

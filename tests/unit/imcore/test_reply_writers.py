@@ -1,7 +1,9 @@
 import asyncio
 from datetime import timedelta
 
+from imcore import reply_writers
 from imcore.chat_record import ReplyStatus
+from imcore.errors import StoreUnavailableError
 from imcore.events import ReplyCompleted, ReplyDelta, ReplyStarted, ShowReply
 
 
@@ -139,3 +141,19 @@ async def test_closing_hands_back_what_does_not_end_in_time(core):
     record = await core.record(stored)
     assert (record.status, record.lease_expires_at) == (ReplyStatus.PROCESSING, None)
     assert (await core.store.claim("alice", lease_s=10)).attempt == 2
+
+
+async def test_closing_does_not_wait_for_a_store_that_stays_away(core, monkeypatch):
+    async def away(_lease):
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(reply_writers, "HAND_BACK_S", 0.01)
+    monkeypatch.setattr(core.store, "finish", away)
+    core.writers.open()
+    stored = await core.send("alice", "hi")
+    core.llm.says("whole")
+    await core.until(lambda: any(isinstance(event, ReplyDelta) for event in core.events))
+    await core.writers.close(0)
+    assert core.writers.running == 0
+    assert (await core.record(stored)).is_open
+    assert core.meter.counts["started"] == core.meter.counts["left"] == 1

@@ -154,3 +154,9 @@ async def test_a_cancellation_of_the_whole_task_goes_on_to_the_caller(core):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert core.llm.closed == 1
+
+
+async def test_an_error_text_that_no_database_keeps_still_ends_the_record(core, sent):
+    core.llm.pieces.put_nowait(LLMStreamCutError("bad \ud800\x00"))
+    await core.write(await claimed(core))
+    assert (await core.record(sent)).error_message == "bad \ufffd\ufffd"

@@ -83,6 +83,15 @@ def test_what_does_not_fit_is_refused_until_there_is_room() -> None:
     assert outgoing.add_event("u", _delta("b", 0, "y" * 300))
 
 
+def test_nothing_is_joined_to_a_delta_that_was_refused() -> None:
+    outgoing = Outgoing(max_chars=500)
+    assert outgoing.add_event("u", _delta("a", 0, "x" * 150))
+    assert not outgoing.add_event("u", _delta("b", 0, "y" * 200))
+    assert not outgoing.add_event("u", _delta("b", 200, "y" * 100))
+    assert _all(outgoing) == [[_delta("a", 0, "x" * 150)]]
+    assert outgoing.add_event("u", _delta("c", 0, "z" * 300))
+
+
 def test_room_is_counted_right_over_a_long_time() -> None:
     outgoing = Outgoing(max_chars=2_000)
     message = Message("m", "s", "im:ai", MessageType.AI_REPLY, "z" * 500, NOW, NOW)
