@@ -130,7 +130,7 @@ class ApiContainer(containers.DeclarativeContainer):
     )
     read_history = providers.Singleton(ReadHistory, store)
     cancel_reply = providers.Singleton(CancelReply, store, queue, notifier)
-    retry_reply = providers.Singleton(RetryReply, store, queue)
+    retry_reply = providers.Singleton(RetryReply, store, queue, max_pending_replies=settings.provided.max_pending_replies_per_user)
     resume_session = providers.Singleton(ResumeSession, store, live, hub.provided.deliver)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(

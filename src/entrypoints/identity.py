@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import time
@@ -12,12 +11,12 @@ from pathlib import Path
 
 import jwt
 
+from entrypoints.public_keys import PublicKeys
 from entrypoints.settings import Settings
 from imcore.errors import InvalidUserIdError, UnauthenticatedError
 from imcore.ids import check_user_id
 
 DEFAULT_TTL_S = 24 * 3600
-KEYS_TTL_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Tokens:
         issuer: str | None = None,
     ) -> None:
         self._secret = secret
-        self._keys = jwt.PyJWKClient(jwks_url, cache_keys=True, lifespan=KEYS_TTL_S, timeout=5) if jwks_url else None
+        self._keys = PublicKeys(jwks_url) if jwks_url else None
         self._algorithms = list(algorithms or (("RS256", "ES256", "EdDSA") if jwks_url else ("HS256",)))
         self._audience = audience
         self._issuer = issuer
@@ -52,6 +51,7 @@ class Tokens:
         Raises:
             UnauthenticatedError: malformed, wrongly signed, expired, or for somebody else.
             InvalidUserIdError: genuine, but its `sub` is no user id of ours.
+            IdentityProviderUnavailableError: nobody can tell, for the provider's keys cannot be fetched.
         """
         try:
             key = self._secret or await self._public_key(token)
@@ -82,8 +82,7 @@ class Tokens:
 
     async def _public_key(self, token: str) -> jwt.PyJWK:
         assert self._keys is not None  # noqa: S101  # the settings ask for a secret or for keys
-        keys = self._keys
-        return await asyncio.to_thread(keys.get_signing_key_from_jwt, token)  # it may fetch: blocking
+        return await self._keys.key_of(token)
 
 
 def build_tokens(settings: Settings) -> Tokens:

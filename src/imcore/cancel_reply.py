@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.errors import NotFoundError
@@ -15,13 +16,22 @@ class CancelReply:
     store: MessageStore
     queue: ReplyQueue
     notifier: Notifier
+    _stopping: set[asyncio.Task[ChatRecord]] = field(default_factory=set, init=False, repr=False, compare=False)
 
     async def __call__(self, user_id: str, record_id: str) -> ChatRecord:
         """Returns the record: cancelled already, or about to be by its writer. Can be repeated; one that has ended stays as it is.
 
+        Whoever gives up waiting stops nothing: what is committed is told.
+
         Raises:
             NotFoundError: the user has no such record.
         """
+        stopping = asyncio.create_task(self._stop(user_id, record_id))
+        self._stopping.add(stopping)  # the event loop itself would let go of it
+        stopping.add_done_callback(self._stopping.discard)
+        return await asyncio.shield(stopping)
+
+    async def _stop(self, user_id: str, record_id: str) -> ChatRecord:
         record = await self.store.cancel(user_id, record_id)
         if record is None:
             raise NotFoundError("You have no such record.")

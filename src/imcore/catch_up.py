@@ -16,8 +16,7 @@ from imcore.live_replies import LiveReplies
 from imcore.ports import MessageStore
 from imcore.resume_session import ended_event
 
-PAGE = 50
-MAX_PAGES = 4
+MAX_RECORDS = 200
 CLOCK_SKEW = timedelta(seconds=60)
 
 
@@ -35,7 +34,7 @@ class CatchUp:
         """Tell all connected users of the ends that they missed; raises `StoreUnavailableError` if that has to be tried again."""
         connected = self.connected()
         await self._all(self._check(user_id, record_id) for user_id, record_id in self.live.running() if user_id in connected)
-        await self._all(self._check_newest(user_id, since) for user_id, since in connected.items())
+        await self._all(self._check_changed(user_id, since) for user_id, since in connected.items())
 
     async def silent(self) -> None:
         """Look after the replies that were begun and then not heard of for a while: they have ended, or their writer has died."""
@@ -53,17 +52,10 @@ class CatchUp:
         else:
             self.deliver(user_id, event)
 
-    async def _check_newest(self, user_id: str, since: datetime) -> None:
+    async def _check_changed(self, user_id: str, since: datetime) -> None:
         """All that ended since the user came; before that, `resume` told."""
-        cursor: str | None = None
-        for _ in range(MAX_PAGES):
-            page = await self.store.records(user_id, cursor=cursor, limit=PAGE)
-            recent = [record for record in page.items if record.updated_at > since - CLOCK_SKEW]
-            for record in reversed(recent):
-                await self._tell(record)
-            cursor = page.next_cursor
-            if cursor is None or not recent:
-                return
+        for record in await self.store.changed_since(user_id, since - CLOCK_SKEW, limit=MAX_RECORDS):
+            await self._tell(record)
 
     async def _tell(self, record: ChatRecord) -> None:
         if record.is_open:

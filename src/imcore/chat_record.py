@@ -8,7 +8,7 @@
        └──────cancel──────────────▶ cancelled
 
 `status` stays 0 while a reply waits and while it runs; a lease in the future tells the two apart. `attempt` grows with
-every claim and is the fence: whoever holds an older attempt can write nothing any more.
+every claim and every retry, and is the fence: whoever holds an older attempt can write nothing any more.
 
 Several records can share one reply (`DoubleTexting.MERGE`). Such a group is made when its oldest record, the leader, is first claimed,
 and stays as it is: the leader's reply is written, and all of them begin, end and wait anew together.

@@ -111,6 +111,13 @@ class NotifierUnavailableError(IMError):
     retryable = True
 
 
+class IdentityProviderUnavailableError(IMError):
+    """The keys that tokens are verified with cannot be fetched: nothing is known of the token, neither good nor bad."""
+
+    code = "identity_provider_unavailable"
+    retryable = True
+
+
 class LeaseLostError(IMError):
     """The reply is another writer's now, or has ended: what this writer has is worth nothing any more."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
@@ -152,10 +153,18 @@ class MessageStore(Protocol):
         cursor: str | None = None,
         limit: int,
     ) -> RecordPage:
-        """The user's own records that match all filters given, newest first.
+        """The user's own records that match all filters given, newest first, without their `request_content`.
 
         Raises:
             InvalidRequestError: `cursor` is not a `next_cursor` that this store gave.
+        """
+
+    @abstractmethod
+    async def changed_since(self, user_id: str, since: datetime, *, limit: int) -> list[ChatRecord]:
+        """The user's own records that ended, or changed in another way, after `since`: their `updated_at` is later.
+
+        Oldest change first; of more than `limit` the latest. Without their `request_content`. The cost does not depend on how many
+        records there are.
         """
 
     @abstractmethod
@@ -176,14 +185,16 @@ class MessageStore(Protocol):
         """
 
     @abstractmethod
-    async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
+    async def retry(self, user_id: str, record_id: str, *, max_pending: int | None = None) -> ChatRecord | None:
         """Let a failed or cancelled reply be written anew, as a further attempt of the same record.
 
-        It waits again; the message that a cancelled one left is taken back. One that is open already stays as it is.
-        All that share the reply go with it.
+        It waits again; the message that a cancelled one left is taken back. `attempt` grows by one, so that what is told of the record
+        from now on, also before it is claimed, is not taken for the attempt that has ended; the next claim raises it once more.
+        One that is open already stays as it is. All that share the reply go with it.
 
         Raises:
             NotRetryableError: the reply succeeded.
+            RateLimitedError: the user already has `max_pending` open records.
         """
 
     # A writer's side

@@ -13,6 +13,7 @@ from imcore.ports import MessageStore, ReplyQueue
 class RetryReply:
     store: MessageStore
     queue: ReplyQueue
+    max_pending_replies: int | None = None
 
     async def __call__(self, user_id: str, record_id: str) -> ChatRecord:
         """Returns the record, open again. Can be repeated while it is open.
@@ -20,8 +21,9 @@ class RetryReply:
         Raises:
             NotFoundError: the user has no such record.
             NotRetryableError: the reply succeeded.
+            RateLimitedError: the user already waits for `max_pending_replies` replies.
         """
-        record = await self.store.retry(user_id, record_id)
+        record = await self.store.retry(user_id, record_id, max_pending=self.max_pending_replies)
         if record is None:
             raise NotFoundError("You have no such record.")
         self.queue.enqueue([record.session_id])

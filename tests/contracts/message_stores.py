@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Executable, delete, insert
+from sqlalchemy import Executable, delete, insert, update
 
 from adapters.memory.message_store import MemoryMessageStore
 from adapters.sql.engine import open_engines
@@ -98,6 +100,14 @@ async def insert_message(store: MessageStore, message: Message) -> None:
         store._messages[message.message_id] = message
     else:
         await _execute(store, insert(messages).values(values_of(message)))
+
+
+async def set_updated_at(store: MessageStore, record_id: str, time: datetime) -> None:
+    """As if the record had last changed then."""
+    if isinstance(store, MemoryMessageStore):
+        store._records[record_id] = replace(store._records[record_id], updated_at=time)
+    else:
+        await _execute(store, update(records).where(records.c.record_id == record_id).values(updated_at=time))
 
 
 async def _execute(store: MessageStore, *statements: Executable) -> None:

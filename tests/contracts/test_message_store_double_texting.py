@@ -307,15 +307,16 @@ async def test_retrying_any_of_a_group_has_all_of_it_answered_anew(message_store
     await message_store.finish(outcome(lease_of(leader), status, text="half"))
     record = await message_store.retry("alice", sent[number].record.record_id)
     assert record == await record_of(message_store, sent[number])
+    assert {one.attempt for one in await group(message_store, sent)} == {2}
     assert await texts(message_store) == ["m1", "m2", "m3"]
     await send(message_store, text="late")
     anew = await message_store.claim("alice", lease_s=LONG_S, merge=True)
     assert anew is not None
-    assert (anew.record_id, anew.attempt) == (leader.record_id, 2)
+    assert (anew.record_id, anew.attempt) == (leader.record_id, 3)
     reply = await message_store.finish(outcome(lease_of(anew)))
     assert reply is not None
     assert {(one.status, one.ai_message_id, one.attempt) for one in await group(message_store, sent)} == {
-        (ReplyStatus.SUCCESS, reply.message_id, 2)
+        (ReplyStatus.SUCCESS, reply.message_id, 3)
     }
     with pytest.raises(NotRetryableError):
         await message_store.retry("alice", sent[number].record.record_id)

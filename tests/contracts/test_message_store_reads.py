@@ -32,6 +32,37 @@ async def test_a_user_reads_own_messages_and_replies_only(message_store: Message
     assert await message_store.message("alice", "no such message") is None
 
 
+async def test_lists_of_records_leave_out_what_was_sent_to_the_model(message_store: MessageStore) -> None:
+    await send(message_store)
+    await message_store.finish(replace(outcome(await claim(message_store)), request_content={"model": "m"}, model="m"))
+    (listed,) = (await message_store.records("alice", limit=10)).items
+    (changed,) = await message_store.changed_since("alice", utc_now() - timedelta(hours=1), limit=10)
+    record = await message_store.record("alice", listed.record_id)
+    assert record is not None
+    assert record.request_content == {"model": "m"}
+    assert listed == changed == replace(record, request_content=None)
+
+
+async def test_a_user_reads_what_changed_since_then_in_the_order_of_the_changes(message_store: MessageStore) -> None:
+    then = utc_now() + timedelta(hours=1)
+    ended = [await send(message_store, session_id=f"alice:{number}") for number in range(4)]
+    await send(message_store)
+    await send(message_store, "bob")
+    for minutes, number in enumerate([2, 0, 3, 1]):
+        lease = await claim(message_store, f"alice:{number}")
+        await message_store.finish(replace(outcome(lease), ended_at=then + timedelta(minutes=minutes)))
+    await message_store.finish(replace(outcome(await claim(message_store, "bob")), ended_at=then + timedelta(minutes=9)))
+
+    async def found(since: timedelta, limit: int = 10) -> list[int]:
+        records = await message_store.changed_since("alice", then + since, limit=limit)
+        return [[one.record.record_id for one in ended].index(record.record_id) for record in records]
+
+    assert await found(timedelta(minutes=-1)) == [2, 0, 3, 1]
+    assert await found(timedelta(0)) == [0, 3, 1]
+    assert await found(timedelta(minutes=-1), limit=2) == [3, 1]
+    assert await found(timedelta(minutes=3)) == []
+
+
 async def test_a_session_is_read_oldest_first_from_either_side(message_store: MessageStore) -> None:
     for number in range(10):
         await send(message_store, text=str(number))

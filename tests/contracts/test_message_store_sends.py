@@ -20,7 +20,11 @@ EVERYTHING = "naïve 漢字かな 한국어 👩‍👩‍👧‍👦 \U0001d518
 async def test_a_send_is_stored_with_its_waiting_record(message_store: MessageStore) -> None:
     message, record = a_send()
     stored = await message_store.add(message, record)
-    assert stored == Stored(replace(message, seq=stored.message.seq), replace(record, user_seq=stored.message.seq), duplicate=False)
+    assert stored == Stored(
+        replace(message, seq=stored.message.seq),
+        replace(record, user_seq=stored.message.seq, updated_at=stored.record.updated_at),
+        duplicate=False,
+    )
     assert stored.message.seq > 0
     assert await message_store.message("alice", message.message_id) == stored.message
     assert await message_store.record("alice", record.record_id) == stored.record

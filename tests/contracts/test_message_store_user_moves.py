@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imcore.chat_record import MAX_ATTEMPTS, ChatRecord, ReplyStatus
-from imcore.errors import LeaseLostError, NotRetryableError
+from imcore.errors import LeaseLostError, NotRetryableError, RateLimitedError
 from imcore.ids import AI_USER_ID
 from imcore.ports import MessageStore, RunningReply
 from tests.contracts.message_stores import LONG_S, RUN_OUT_S, answer, claim, outcome, send
@@ -101,8 +101,42 @@ async def test_a_failed_reply_that_is_retried_waits_anew(message_store: MessageS
     )
     await message_store.finish(failed)
     record = await retry(message_store, stored.record.record_id)
-    assert record == replace(stored.record, attempt=1, attempt_limit=1 + MAX_ATTEMPTS, updated_at=record.updated_at)
-    assert (await claim(message_store)).attempt == 2
+    assert record == replace(stored.record, attempt=2, attempt_limit=2 + MAX_ATTEMPTS, updated_at=record.updated_at)
+    assert (await claim(message_store)).attempt == 3
+
+
+async def test_a_retry_that_is_cancelled_before_it_is_claimed_ends_as_an_attempt_of_its_own(message_store: MessageStore) -> None:
+    stored = await send(message_store)
+    ended = await cancel(message_store, stored.record.record_id)
+    for _ in range(2):
+        waiting = await retry(message_store, stored.record.record_id)
+        again = await cancel(message_store, stored.record.record_id)
+        assert (again.status, again.attempt) == (ReplyStatus.CANCELLED, waiting.attempt)
+        assert again.attempt > ended.attempt
+        ended = again
+
+
+async def test_a_retried_reply_has_all_its_attempts_anew(message_store: MessageStore) -> None:
+    stored = await send(message_store)
+    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED))
+    record = await retry(message_store, stored.record.record_id)
+    attempts = [(await claim(message_store, lease_s=RUN_OUT_S)).attempt for _ in range(MAX_ATTEMPTS + 1)]
+    assert [attempt <= record.attempt_limit for attempt in attempts] == [True] * MAX_ATTEMPTS + [False]
+
+
+async def test_a_retry_counts_as_a_reply_that_is_waited_for(message_store: MessageStore) -> None:
+    stored = await send(message_store)
+    cancelled = await cancel(message_store, stored.record.record_id)
+    await send(message_store, session_id="alice:other")
+    await send(message_store, "bob")
+    with pytest.raises(RateLimitedError):
+        await message_store.retry("alice", cancelled.record_id, max_pending=1)
+    assert await message_store.record("alice", cancelled.record_id) == cancelled
+    assert await message_store.retry("bob", cancelled.record_id, max_pending=0) is None
+    record = await message_store.retry("alice", cancelled.record_id, max_pending=2)
+    assert record is not None
+    assert record.is_open
+    assert await message_store.retry("alice", cancelled.record_id, max_pending=1) == record
 
 
 async def test_a_retry_takes_back_the_message_that_a_cancelled_reply_left(message_store: MessageStore) -> None:

@@ -21,6 +21,7 @@ from tests.contracts.message_stores import (
     insert_message,
     outcome,
     send,
+    set_updated_at,
 )
 
 pytest_plugins = ["tests.contracts.message_stores"]
@@ -83,7 +84,9 @@ async def test_a_failed_reply_leaves_its_message_in_the_window(message_store: Me
 async def sent_ago(store: MessageStore, seconds: float, user_id: str) -> Stored:
     then = utc_now() - timedelta(seconds=seconds)
     message, record = a_send(user_id)
-    return await store.add(replace(message, created_at=then, updated_at=then), replace(record, created_at=then, updated_at=then))
+    stored = await store.add(replace(message, created_at=then, updated_at=then), replace(record, created_at=then))
+    await set_updated_at(store, record.record_id, then)
+    return stored
 
 
 async def test_sessions_are_due_whose_oldest_open_record_waits_for_long(message_store: MessageStore) -> None:
@@ -93,6 +96,16 @@ async def test_sessions_are_due_whose_oldest_open_record_waits_for_long(message_
     assert await message_store.due_sessions(waiting_s=60, limit=10) == ["first", "second"]
     assert await message_store.due_sessions(waiting_s=150, limit=10) == ["first"]
     assert await message_store.due_sessions(waiting_s=60, limit=1) == ["first"]
+
+
+async def test_a_session_is_due_by_the_stores_clock_whatever_that_of_the_sender_says(message_store: MessageStore) -> None:
+    message, record = a_send()
+    ahead = utc_now() + timedelta(hours=1)
+    stored = await message_store.add(message, replace(record, created_at=ahead, updated_at=ahead))
+    assert stored.record == await message_store.record("alice", record.record_id)
+    assert stored.record.created_at == ahead
+    assert await message_store.due_sessions(waiting_s=-1, limit=10) == ["alice"]
+    assert await message_store.due_sessions(waiting_s=60, limit=10) == []
 
 
 async def test_a_session_is_due_once_however_many_records_wait(message_store: MessageStore) -> None:

@@ -91,7 +91,7 @@ class MemoryContainer:
         return CancelReply(self._store, self._queue, self._notifier)
 
     def retry_reply(self) -> RetryReply:
-        return RetryReply(self._store, self._queue)
+        return RetryReply(self._store, self._queue, max_pending_replies=self._settings.max_pending_replies_per_user)
 
     def resume_session(self) -> ResumeSession:
         return ResumeSession(self._store, self._live, self._hub.deliver)

@@ -12,6 +12,7 @@ from entrypoints.api.frame_schemas import FROM_CLIENT, FROM_SERVER, frame_type
 from imcore.errors import QueueUnavailableError, StoreUnavailableError
 from tests.fakes.api_container import SECRET, MemoryContainer
 from tests.fakes.api_server import ApiServer
+from tests.fakes.steered_llm import SteeredLLMClient
 from tests.servers import ValkeyServer
 
 
@@ -82,6 +83,16 @@ async def test_too_many_sends_are_refused_with_the_time_to_wait_over_http_and_we
         assert (await api.send(user_id="bob")).status_code == 202
 
 
+async def test_a_retry_counts_as_a_send() -> None:
+    async with ApiServer.running(MemoryContainer(SteeredLLMClient(), rate_limit="2/minute")) as api:
+        record_id = (await api.send()).json()["record_id"]
+        await api.post(f"/api/ai/records/{record_id}/cancel")
+        answers = [await api.post(f"/api/ai/records/{record_id}/retry") for _ in range(2)]
+
+    assert answers[0].status_code == 202
+    assert problem(answers[1]) == (429, "rate_limited")
+
+
 async def test_guests_are_limited_by_their_address() -> None:
     async with ApiServer.running(MemoryContainer(rate_limit="2/minute")) as api:
         answers = [await api.http.post("/api/auth/guest") for _ in range(3)]
@@ -106,13 +117,13 @@ async def test_sends_are_refused_while_too_many_replies_are_to_come(monkeypatch:
     container = MemoryContainer(max_queue_depth=5)
     monkeypatch.setattr(container.store(), "open_record_count", many)
     async with ApiServer.running(container) as api:
-        refused = await api.send()
+        refused, retry = await api.send(), await api.post("/api/ai/records/any/retry")
         async with api.client() as client:
             await client.send(type="message.send", msg_content="hi")
             assert (await client.frame())["error"]["code"] == "queue_full"
         metrics = (await api.http.get("/metrics")).text
 
-    assert problem(refused) == (503, "queue_full")
+    assert problem(refused) == problem(retry) == (503, "queue_full")
     assert int(refused.headers["retry-after"]) > 0
     assert "im_queue_depth 6.0" in metrics
 
@@ -184,9 +195,11 @@ async def test_pages_of_allowed_origins_may_call_and_others_not() -> None:
 # operation
 
 
-async def test_it_is_ready_while_the_store_answers(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_ready_while_the_store_answers_and_only_the_log_says_why_it_is_not(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def away() -> None:
-        raise StoreUnavailableError("The database does not answer.")
+        raise StoreUnavailableError("The database at 10.1.2.3 does not answer.")
 
     assert (await api.http.get("/health/live")).json() == {"status": "live"}
     assert (await api.http.get("/health/ready")).json() == {"status": "ready"}
@@ -195,7 +208,11 @@ async def test_it_is_ready_while_the_store_answers(api: ApiServer, monkeypatch: 
     unready = await api.http.get("/health/ready")
 
     assert problem(unready) == (503, "not_ready")
-    assert unready.json()["failing"] == {"store": "The database does not answer."}
+    assert unready.json()["failing"] == ["store"]
+    assert "10.1.2.3" not in unready.text
+    assert [record.failing for record in caplog.records if record.message == "not ready"] == [
+        {"store": "The database at 10.1.2.3 does not answer."}
+    ]
     assert (await api.http.get("/health/live")).status_code == 200
 
 
@@ -206,7 +223,7 @@ async def test_where_replies_are_written_elsewhere_queue_and_notifier_must_answe
     container = MemoryContainer(redis_url="redis://127.0.0.1:1")
     monkeypatch.setattr(container.queue(), "ping", away)
     async with ApiServer.running(container) as api:
-        assert (await api.http.get("/health/ready")).json()["failing"] == {"queue": "The broker does not answer."}
+        assert (await api.http.get("/health/ready")).json()["failing"] == ["queue"]
 
 
 async def test_requests_are_counted_by_route_and_never_by_path(api: ApiServer) -> None:
@@ -271,6 +288,9 @@ async def test_the_openapi_document_describes_every_call_and_its_errors(api: Api
     assert set(send["responses"]) == {"200", "202", "401", "403", "409", "413", "422", "429", "500", "503"}
     assert set(send["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"msg_content", "message_id", "session_id"}
     assert "text/event-stream" in send["responses"]["202"]["content"]
+    retry = calls["POST /api/ai/records/{record_id}/retry"]["responses"]
+    assert {"202", "404", "409", "429", "503"} <= set(retry)
+    assert "`queue_full`" in retry["503"]["description"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     _assert_no_dangling_references(document)
 

@@ -53,11 +53,10 @@ class MemoryMessageStore(MemoryTables, MessageStore):
         if double_texting is DoubleTexting.REJECT and in_session:
             raise ReplyInProgressError("The session still waits for a reply; send this when it has come, or cancel it first.")
         interrupted = in_session if double_texting is DoubleTexting.INTERRUPT else []
-        if max_pending is not None and sum(other.user_id == record.user_id for other in self._open()) - len(interrupted) >= max_pending:
-            raise RateLimitedError(f"{max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
+        self._check_pending(record.user_id, max_pending, interrupted=len(interrupted))
         stopped = [self._stop(self._group(leader)) for leader in interrupted if leader.merged_into is None]
         message = self._append(message, user_id=record.user_id)
-        record = self._records[record.record_id] = replace(record, user_seq=message.seq)
+        record = self._records[record.record_id] = replace(record, user_seq=message.seq, updated_at=self._now())
         return Stored(
             message,
             record,
@@ -65,6 +64,10 @@ class MemoryMessageStore(MemoryTables, MessageStore):
             stopped=tuple(group[0].record_id for group in stopped if group[0].is_open),
             cancelled=tuple(self._end_of(ended) for group in stopped for ended in group if not ended.is_open),
         )
+
+    def _check_pending(self, user_id: str, max_pending: int | None, *, interrupted: int = 0) -> None:
+        if max_pending is not None and sum(record.user_id == user_id for record in self._open()) - interrupted >= max_pending:
+            raise RateLimitedError(f"{max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
 
     def _end_of(self, cancelled: ChatRecord) -> ReplyCancelled:
         return ReplyCancelled(cancelled.record_id, cancelled.attempt, self._messages.get(cancelled.ai_message_id or ""))
@@ -125,13 +128,19 @@ class MemoryMessageStore(MemoryTables, MessageStore):
         before = len(self._records) if cursor is None else self._place(cursor)
         page = [(place, record) for place, record in reversed(matching) if place < before]
         more = len(page) > limit
-        return RecordPage([record for _, record in page[:limit]], f"before-{page[limit - 1][0]}" if more else None)
+        items = [replace(record, request_content=None) for _, record in page[:limit]]
+        return RecordPage(items, f"before-{page[limit - 1][0]}" if more else None)
 
     def _place(self, cursor: str) -> int:
         prefix, _, place = cursor.partition("-")
         if prefix != "before" or not (place.isascii() and place.isdigit()):
             raise InvalidRequestError("cursor: pass the `next_cursor` of the page before, unchanged.")
         return int(place)
+
+    async def changed_since(self, user_id: str, since: datetime, *, limit: int) -> list[ChatRecord]:
+        changed = [record for record in self._records.values() if record.user_id == user_id and record.updated_at > since]
+        oldest_first = sorted(changed, key=lambda record: record.updated_at)
+        return [replace(record, request_content=None) for record in oldest_first[-limit:]]
 
     async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
         return [record for record in self._open_of(session_id) if record.user_id == user_id]
@@ -153,12 +162,13 @@ class MemoryMessageStore(MemoryTables, MessageStore):
             return list(group)
         return [self._keep(record, cancel_requested=True) for record in group]
 
-    async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
+    async def retry(self, user_id: str, record_id: str, *, max_pending: int | None = None) -> ChatRecord | None:
         record = await self.record(user_id, record_id)
         if record is None or record.is_open:
             return record
         if record.status is ReplyStatus.SUCCESS:
             raise NotRetryableError("This message has its reply; only a failed or cancelled one can be retried.")
+        self._check_pending(user_id, max_pending)
         if record.ai_message_id:
             del self._messages[record.ai_message_id]
         for ended in self._group(record):
@@ -174,8 +184,8 @@ class MemoryMessageStore(MemoryTables, MessageStore):
             user_seq=record.user_seq,
             created_at=record.created_at,
             updated_at=self._now(),
-            attempt=record.attempt,
-            attempt_limit=record.attempt + MAX_ATTEMPTS,
+            attempt=record.attempt + 1,
+            attempt_limit=record.attempt + 1 + MAX_ATTEMPTS,
             leader_id=record.leader_id,
         )
 

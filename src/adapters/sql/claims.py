@@ -158,7 +158,7 @@ async def _extend(connection: AsyncConnection, held: Sequence[RunningReply], *, 
     await connection.execute(
         update(records)
         .where(records.c.record_id.in_(sorted(reply.lease.record_id for reply in held)))
-        .values(lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
+        .values(lease_expires_at=now + timedelta(seconds=lease_s))  # not updated_at: it is indexed, and this comes every second
     )
     texts = [{"of_record": reply.lease.record_id, "new_response_content": {"text": reply.text}} for reply in held if reply.text is not None]
     if texts:

@@ -38,5 +38,9 @@ def _on_sqlite(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str
 
 async def database_now(connection: AsyncConnection) -> datetime:
     """Now by the database's clock, cut to milliseconds as all our times are."""
-    now = (await connection.execute(select(DatabaseClock().label("now")))).scalar_one()
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now: datetime = (await connection.execute(select(DatabaseClock().label("now")))).scalar_one()
+    return whole_ms(now)
+
+
+def whole_ms(time: datetime) -> datetime:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)

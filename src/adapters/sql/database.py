@@ -29,7 +29,7 @@ class Database:
     def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
         self.engines = engines
         self._step_timeout_s = step_timeout_s
-        self._given_up: set[asyncio.Task[Any]] = set()
+        self._left: set[asyncio.Task[Any]] = set()
 
     async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run `work`, which only reads."""
@@ -40,8 +40,8 @@ class Database:
         return await self._within(self._step_timeout_s, self._tried(lambda: self._write_once(work)))
 
     async def close(self) -> None:
-        """Close all connections, also those of steps that were given up."""
-        await asyncio.gather(*self._given_up, return_exceptions=True)
+        """Close all connections, also those of steps that nobody waits for any more."""
+        await asyncio.gather(*self._left, return_exceptions=True)
         await self.engines.dispose()
 
     async def _read_once(self, work: Work[T]) -> T:
@@ -73,23 +73,28 @@ class Database:
         raise AssertionError("unreachable: the last failure is raised")
 
     async def _within(self, timeout_s: float, step: Coroutine[Any, Any, T]) -> T:
-        """The step's answer. A database that hangs may hold up even the cancelling, so nobody waits for that."""
+        """The step's answer. A database that hangs may hold up even the cancelling, so nobody waits for that.
+
+        A caller that is cancelled leaves the step alone: half sent, its connection would be lost. It has `step_timeout_s` to end.
+        """
         task = asyncio.create_task(step)
         try:
             await asyncio.wait({task}, timeout=timeout_s)
-        finally:
-            if not task.done():
-                self._give_up(task)
+        except asyncio.CancelledError:
+            self._leave(task)
+            asyncio.get_running_loop().call_later(self._step_timeout_s, task.cancel)
+            raise
         if task.done():
             return task.result()
+        self._leave(task)
+        task.cancel()
         raise StoreUnavailableError(f"The database did not answer within {timeout_s:g} s.")
 
-    def _give_up(self, task: asyncio.Task[Any]) -> None:
-        task.cancel()
-        self._given_up.add(task)
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        self._left.add(task)
         task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._given_up.discard(task)
+        self._left.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            _log.info("a step that was given up failed", extra={"error": type(error).__name__})
+            _log.info("a step that nobody waited for failed", extra={"error": type(error).__name__})

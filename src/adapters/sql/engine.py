@@ -117,6 +117,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _prepare_sqlite_writer if writes else _prepare_sqlite_reader)
     if writes:
         event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine.sync_engine, "invalidate", _end_transaction)
     return engine
 
 
@@ -128,6 +129,11 @@ def _prepare_sqlite_writer(connection: Any, _record: object) -> None:
 def _prepare_sqlite_reader(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # no BEGIN at all: each read is one statement
     _pragmas(connection, "query_only=ON")
+
+
+def _end_transaction(connection: Any, _record: object, _error: object) -> None:
+    """Closing alone does not: SQLite keeps a closed connection's lock as long as a cursor of it lives anywhere."""
+    connection.rollback()
 
 
 def _pragmas(connection: Any, *pragmas: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Self, TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -113,6 +114,9 @@ class SqlAlchemyMessageStore(MessageStore):
             lambda connection: reads.record_page(connection, user_id, filters=filters, cursor=cursor, limit=limit)
         )
 
+    async def changed_since(self, user_id: str, since: datetime, *, limit: int) -> list[ChatRecord]:
+        return await self._database.read(lambda connection: reads.changed_since(connection, user_id, since, limit=limit))
+
     async def open_records(self, user_id: str, session_id: str) -> list[ChatRecord]:
         return await self._database.read(lambda connection: reads.open_records(connection, user_id, session_id))
 
@@ -124,8 +128,8 @@ class SqlAlchemyMessageStore(MessageStore):
     async def cancel(self, user_id: str, record_id: str) -> ChatRecord | None:
         return await self._database.write(lambda connection: user_moves.cancel(connection, user_id, record_id))
 
-    async def retry(self, user_id: str, record_id: str) -> ChatRecord | None:
-        return await self._database.write(lambda connection: user_moves.retry(connection, user_id, record_id))
+    async def retry(self, user_id: str, record_id: str, *, max_pending: int | None = None) -> ChatRecord | None:
+        return await self._database.write(lambda connection: user_moves.retry(connection, user_id, record_id, max_pending=max_pending))
 
     async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
         return await self._claims.submit(claims.Claim(session_id, lease_s, merge))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
@@ -17,6 +17,9 @@ from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.message import Message, MessageType
 from imcore.ports import RecordPage
 from imcore.session import Session
+
+_LISTED = [null().label(column.name) if column is records.c.request_content else column for column in RECORD]
+"""A record as lists show it: what was sent to the model can be long, and is read with the record alone."""
 
 
 async def message(connection: AsyncConnection, user_id: str, message_id: str) -> Message | None:
@@ -54,7 +57,7 @@ async def one_record(connection: AsyncConnection, user_id: str, condition: Colum
 async def record_page(
     connection: AsyncConnection, user_id: str, *, filters: Sequence[ColumnElement[bool]], cursor: str | None, limit: int
 ) -> RecordPage:
-    query = select(*RECORD, records.c.id).where(records.c.user_id == user_id, *filters)
+    query = select(*_LISTED, records.c.id).where(records.c.user_id == user_id, *filters)
     if cursor is not None:
         query = query.where(records.c.id < decoded(cursor))
     rows = (await connection.execute(query.order_by(records.c.id.desc()).limit(limit + 1))).all()
@@ -63,6 +66,16 @@ async def record_page(
         items=[ChatRecord(*row[:-1]) for row in page],
         next_cursor=encoded(page[-1].id) if len(rows) > limit else None,
     )
+
+
+async def changed_since(connection: AsyncConnection, user_id: str, since: datetime, *, limit: int) -> list[ChatRecord]:
+    found = await connection.execute(
+        select(*_LISTED)
+        .where(records.c.user_id == user_id, records.c.updated_at > since)
+        .order_by(records.c.updated_at.desc(), records.c.id.desc())
+        .limit(limit)
+    )
+    return [ChatRecord(*row) for row in found][::-1]
 
 
 async def open_records(connection: AsyncConnection, user_id: str, session_id: str) -> list[ChatRecord]:

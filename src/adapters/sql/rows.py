@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import FromClause, Row
+from sqlalchemy import FromClause
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from adapters.sql.schema import messages, records, sessions
@@ -25,7 +25,7 @@ RECORD = columns_of(records, ChatRecord)
 SESSION = columns_of(sessions, Session)
 
 
-def split(row: Row[Any], kind: type[Message]) -> tuple[Sequence[Any], Sequence[Any]]:
+def split(row: Sequence[Any], kind: type[Message]) -> tuple[Sequence[Any], Sequence[Any]]:
     """The columns of a message that a row begins with, and the rest."""
     width = len(fields(kind))
     return row[:width], row[width:]

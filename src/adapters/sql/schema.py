@@ -84,6 +84,7 @@ records = Table(
     Index(None, "session_id", "status", "user_seq"),  # the oldest open record of a session
     Index(None, "status", "created_at"),  # the sweep: open records, oldest first
     Index(None, "user_id", "id"),  # a user's records, newest first
+    Index(None, "user_id", "updated_at"),  # what changed for a user while events were missed
     Index(None, "created_at"),
     **MYSQL_OPTIONS,
 )

@@ -7,24 +7,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.sql.clock import database_now
+from adapters.sql.clock import DatabaseClock, whole_ms
 from adapters.sql.locks import lock_sessions
+from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.rows import MESSAGE, RECORD, split, values_of
-from adapters.sql.schema import messages, records, sessions
+from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
 from adapters.sql.stops import Stop, stop, write_stops
 from imcore.chat_record import ChatRecord, ReplyStatus
-from imcore.clock import utc_now
 from imcore.double_texting import DoubleTexting
-from imcore.errors import ForbiddenError, IMError, MessageConflictError, RateLimitedError, ReplyInProgressError
+from imcore.errors import ForbiddenError, IMError, MessageConflictError, ReplyInProgressError
 from imcore.message import Message
 from imcore.ports import Stored
 
-RETRY_AFTER_S = 5.0
-"""What a user is told who waits for too many replies already; about the time of one reply."""
+_Known = tuple[Message, ChatRecord | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,13 @@ async def add_all(connection: AsyncConnection, sends: Sequence[Send]) -> list[St
     log = SessionLog(await lock_sessions(connection, {send.message.session_id for send in sends}))
     # with the sessions locked, all that was ever stored in them is visible
     open_records = await _open_records(connection, {send.message.session_id for send in sends if send.looks_at_open_records})
+    known, now = await _stored(connection, {send.message.message_id for send in sends})
     batch = _Batch(
         log=log,
-        now=await database_now(connection) if open_records else utc_now(),  # without a lease to judge any clock will do
-        known=await _stored(connection, {send.message.message_id for send in sends}),
+        now=now,
+        known=known,
         open_records=open_records,
-        pending=await _open_record_counts(connection, {send.record.user_id for send in sends if send.max_pending is not None}),
+        pending=await open_record_counts(connection, {send.record.user_id for send in sends if send.max_pending is not None}),
     )
     answers = [batch.add(send) for send in sends]
     await log.write(connection)
@@ -67,7 +67,7 @@ class _Batch:
         *,
         log: SessionLog,
         now: datetime,
-        known: dict[str, tuple[Message, ChatRecord | None]],
+        known: dict[str, _Known],
         open_records: dict[str, list[ChatRecord]],
         pending: dict[str, int],
     ) -> None:
@@ -97,7 +97,7 @@ class _Batch:
             return ReplyInProgressError("The session still waits for a reply; send this when it has come, or cancel it first.")
         interrupted = len(in_session) if send.double_texting is DoubleTexting.INTERRUPT else 0
         if send.max_pending is not None and self._pending.get(user_id, 0) - interrupted >= send.max_pending:
-            return RateLimitedError(f"{send.max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
+            return too_many_pending(send.max_pending)
         return None
 
     def _interrupt(self, send: Send) -> list[Stop]:
@@ -115,7 +115,7 @@ class _Batch:
 
     def _accept(self, send: Send, stops: Sequence[Stop]) -> Stored:
         message = self._log.append(send.message, user_id=send.record.user_id)
-        record = replace(send.record, user_seq=message.seq)
+        record = replace(send.record, user_seq=message.seq, updated_at=self._now)  # recovery goes by it, and by this clock
         self.new_records.append(record)
         self._known[message.message_id] = (message, record)
         self._pending[record.user_id] = self._pending.get(record.user_id, 0) + 1
@@ -135,14 +135,18 @@ def _repeated(message: Message, stored: Message, record: ChatRecord | None) -> S
     return Stored(stored, record, duplicate=True)
 
 
-async def _stored(connection: AsyncConnection, message_ids: Collection[str]) -> dict[str, tuple[Message, ChatRecord | None]]:
-    found = await connection.execute(
-        select(*MESSAGE, *RECORD)
-        .outerjoin_from(messages, records, records.c.user_message_id == messages.c.message_id)
-        .where(messages.c.message_id.in_(sorted(message_ids)))
+async def _stored(connection: AsyncConnection, message_ids: Collection[str]) -> tuple[dict[str, _Known], datetime]:
+    """What is known by these ids, and the time by the database's clock: one query for both."""
+    clock = select(DatabaseClock().label("now")).subquery("clock")
+    rows = await connection.execute(
+        select(*MESSAGE, *RECORD, clock.c.now)
+        .outerjoin_from(clock, messages, messages.c.message_id.in_(sorted(message_ids)))
+        .outerjoin(records, records.c.user_message_id == messages.c.message_id)
     )
-    pairs = [split(row, Message) for row in found]
-    return {message[0]: (Message(*message), ChatRecord(*record) if record[0] else None) for message, record in pairs}
+    found = rows.all()
+    pairs = [split(row[:-1], Message) for row in found if row.message_id is not None]
+    known = {message[0]: (Message(*message), ChatRecord(*record) if record[0] else None) for message, record in pairs}
+    return known, whole_ms(found[0].now)
 
 
 async def _open_records(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
@@ -159,16 +163,3 @@ async def _open_records(connection: AsyncConnection, session_ids: Collection[str
     for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
         by_session[record.session_id].append(record)
     return by_session
-
-
-async def _open_record_counts(connection: AsyncConnection, user_ids: Collection[str]) -> dict[str, int]:
-    """By way of the users' sessions: there an index leads to the open records, however many have ended."""
-    if not user_ids:
-        return {}
-    counts = await connection.execute(
-        select(sessions.c.user_id, func.count().label("open_records"))
-        .join_from(sessions, records, records.c.session_id == sessions.c.session_id)
-        .where(sessions.c.user_id.in_(sorted(user_ids)), records.c.status == ReplyStatus.PROCESSING)
-        .group_by(sessions.c.user_id)
-    )
-    return {row.user_id: row.open_records for row in counts}

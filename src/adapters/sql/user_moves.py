@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
+from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
 from adapters.sql.stops import stop, write_stops
@@ -48,7 +49,7 @@ async def cancel(connection: AsyncConnection, user_id: str, record_id: str) -> C
     return next(record for record in stopped.group if record.record_id == record_id)
 
 
-async def retry(connection: AsyncConnection, user_id: str, record_id: str) -> ChatRecord | None:
+async def retry(connection: AsyncConnection, user_id: str, record_id: str, *, max_pending: int | None) -> ChatRecord | None:
     locked = await _lock(connection, user_id, record_id)
     if locked is None:
         return None
@@ -57,13 +58,17 @@ async def retry(connection: AsyncConnection, user_id: str, record_id: str) -> Ch
         raise NotRetryableError("This message has its reply; only a failed or cancelled one can be retried.")
     if record.is_open:
         return record
+    if max_pending is not None and (await open_record_counts(connection, {user_id})).get(user_id, 0) >= max_pending:
+        raise too_many_pending(max_pending)
     group = await _group(connection, record)
+    attempt = record.attempt + 1
     if record.ai_message_id:
         await connection.execute(delete(messages).where(messages.c.message_id == record.ai_message_id))
     changes = {
         **_CLEARED,
         "status": ReplyStatus.PROCESSING,
-        "attempt_limit": record.attempt + MAX_ATTEMPTS,
+        "attempt": attempt,
+        "attempt_limit": attempt + MAX_ATTEMPTS,
         "cancel_requested": False,
         "updated_at": await database_now(connection),
     }

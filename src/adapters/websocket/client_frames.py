@@ -113,7 +113,8 @@ def _resume(fields: dict[str, object]) -> Resume:
     replies = fields.get("replies") or []
     if not isinstance(replies, list) or len(replies) > MAX_KNOWN_REPLIES or not all(isinstance(reply, dict) for reply in replies):
         raise InvalidRequestError(f"replies: a list of at most {MAX_KNOWN_REPLIES} objects with a `record_id`.")
-    return Resume(_optional_text(fields, "session_id"), after_seq, tuple(_record_id(reply.get("record_id")) for reply in replies))
+    known = dict.fromkeys(_record_id(reply.get("record_id")) for reply in replies)  # each costs a look at the store: none twice
+    return Resume(_optional_text(fields, "session_id"), after_seq, tuple(known))
 
 
 def _ping(fields: dict[str, object]) -> Ping:

@@ -40,11 +40,16 @@ class Hub:
 
     def open_socket(self, user_id: str) -> Outbox | None:
         """An outbox for all that the user is told, until it is `remove`d; None if the user has as many sockets as allowed."""
-        return self._add(self._connected(user_id).sockets, self._max_sockets)
+        sockets = self._connected(user_id).sockets
+        return None if sum(not outbox.is_closed for outbox in sockets) >= self._max_sockets else self._add(sockets)
 
     def open_stream(self, user_id: str, record_id: str) -> Outbox | None:
-        """An outbox for the events of one reply, until it is `remove`d; None if the user has as many streams as allowed."""
-        return self._add(self._connected(user_id).streams, MAX_STREAMS_PER_USER, record_id)
+        """An outbox for the events of one reply, until it is `remove`d; None if the user has as many streams as allowed.
+
+        Unlike a socket a closed one counts as well: its response may still hang on a client that does not read.
+        """
+        streams = self._connected(user_id).streams
+        return None if len(streams) >= MAX_STREAMS_PER_USER else self._add(streams, record_id)
 
     def remove(self, user_id: str, outbox: Outbox) -> None:
         connected = self._users.get(user_id)
@@ -88,9 +93,7 @@ class Hub:
     def _connected(self, user_id: str) -> _Connected:
         return self._users.get(user_id) or self._users.setdefault(user_id, _Connected(utc_now()))
 
-    def _add(self, outboxes: set[Outbox], limit: int, record_id: str | None = None) -> Outbox | None:
-        if sum(not outbox.is_closed for outbox in outboxes) >= limit:
-            return None
+    def _add(self, outboxes: set[Outbox], record_id: str | None = None) -> Outbox:
         outbox = Outbox(self.snapshot, self._limits, record_id=record_id)
         outboxes.add(outbox)
         if self._closing is not None:

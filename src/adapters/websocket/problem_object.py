@@ -24,6 +24,7 @@ STATUS_OF: dict[type[errors.IMError], int] = {
     errors.StoreUnavailableError: 503,
     errors.QueueUnavailableError: 503,
     errors.NotifierUnavailableError: 503,
+    errors.IdentityProviderUnavailableError: 503,
     errors.SchemaOutdatedError: 503,
 }
 """The HTTP status of each error that a client may see; every other one is an `internal_error` that says nothing more."""
@@ -31,6 +32,7 @@ STATUS_OF: dict[type[errors.IMError], int] = {
 RETRY_AFTER_S: dict[type[errors.IMError], int] = {
     errors.QueueFullError: 5,
     errors.StoreUnavailableError: 2,
+    errors.IdentityProviderUnavailableError: 5,
 }
 
 _TITLES = {
@@ -49,6 +51,7 @@ _TITLES = {
     "store_unavailable": "The database is not available",
     "queue_unavailable": "The queue is not available",
     "notifier_unavailable": "Live events are not available",
+    "identity_provider_unavailable": "Tokens cannot be verified",
     "schema_outdated": "The database's schema does not fit",
     "not_ready": "Not ready",
     "internal_error": "Internal error",

@@ -1,4 +1,4 @@
-"""Whether a send may be tried at all: before anything of it is stored."""
+"""Whether a send or a retry may be tried at all: before anything of it is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Admission:
     queue_depth: QueueDepth
 
     async def check(self, user_id: str) -> None:
-        """Count one send of the user.
+        """Count one send or retry of the user.
 
         Raises:
             QueueFullError: too many replies of all users are still to come.

@@ -40,9 +40,16 @@ def check_origin(headers: Headers, allowed: Collection[str]) -> None:
     The same host counts as the same origin, whatever the scheme: behind a TLS-terminating proxy we do not know the page's.
     """
     origin = headers.get("origin")
-    if origin is None or "*" in allowed or origin in allowed or urlsplit(origin).netloc == headers.get("host"):
+    if origin is None or "*" in allowed or origin in allowed or _is_page_of(origin, headers.get("host")):
         return
     raise ForbiddenError("Pages of this origin may not connect; IM_ALLOWED_ORIGINS names those that may.")
+
+
+def _is_page_of(origin: str, host: str | None) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:  # `http://[`
+        return False
 
 
 def services_of(request: Request) -> Services:

@@ -15,10 +15,13 @@ CODES: dict[int, tuple[str, ...]] = {
     422: ("invalid_request",),
     429: ("rate_limited",),
     500: ("internal_error",),
-    503: ("store_unavailable",),
+    503: ("identity_provider_unavailable", "store_unavailable"),
 }
 
 _AUTHENTICATED = (401, 403, 500, 503)
+
+ADMISSION_CODES: dict[int, tuple[str, ...]] = {503: ("identity_provider_unavailable", "queue_full", "store_unavailable")}
+"""Where `Admission` is asked."""
 
 
 def problems(*statuses: int, codes: dict[int, tuple[str, ...]] | None = None) -> dict[int | str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 
 from adapters.websocket import frames
@@ -11,9 +12,12 @@ from adapters.websocket.outbox import Outbox
 from entrypoints.api.reply_cursor import ReplyCursor
 from entrypoints.api.services import Services
 from imcore.chat_record import ChatRecord
+from imcore.errors import StoreUnavailableError
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEnded, ReplyStarted
 from imcore.ids import reply_message_id
 from imcore.resume_session import ended_event, leader_of
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": still here\n\n"
@@ -69,13 +73,24 @@ class ReplyStream:
                     frame = await self._outbox.take()
             except TimeoutError:
                 yield HEARTBEAT
-                continue
-            if frame is None:
-                return
-            for news in self._heard(frame):
+                heard = await self._end_nobody_told()
+            else:
+                if frame is None:
+                    return
+                heard = self._heard(frame)
+            for news in heard:
                 yield _sse(news, self._cursor)
                 if news.end is not None:
                     return
+
+    async def _end_nobody_told(self) -> list[Frame]:
+        """The event of an end can be lost; the store has it all the same."""
+        try:
+            end = await ended_event(self._services.store, self._user_id, self._record_id)
+        except StoreUnavailableError as error:
+            log.warning("the store was not asked for a reply's end", extra={"record_id": self._record_id, "detail": error.detail})
+            return []
+        return [] if end is None else self._rest(end)
 
     def _heard(self, frame: Frame) -> list[Frame]:
         if frame.end is not None:

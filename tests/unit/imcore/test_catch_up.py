@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,12 +18,23 @@ from imcore.live_replies import SILENT_S, LiveReplies
 from imcore.message import Message, MessageType
 
 
+class Clock:
+    """The store's, of which the time can be set."""
+
+    def __init__(self) -> None:
+        self.time = utc_now()
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
 class World:
     """A store, one process's ears, and who is connected to it. `told` is what `hear` let through."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self.now = 0.0
-        self.store = MemoryMessageStore()
+        self.clock = clock
+        self.store = MemoryMessageStore(clock)
         self.asked: list[str] = []
         self.told: list[tuple[str, ReplyEvent]] = []
         self.connected: dict[str, datetime] = {"ann": utc_now() - timedelta(seconds=1)}
@@ -48,7 +60,7 @@ class World:
         return Lease(record.record_id, record.session_id, record.attempt)
 
     async def end(self, lease: Lease) -> None:
-        await self.store.finish(ReplyOutcome(lease, ReplyStatus.SUCCESS, "Hello", utc_now()))
+        await self.store.finish(ReplyOutcome(lease, ReplyStatus.SUCCESS, "Hello", self.clock()))
 
 
 async def test_an_end_that_was_missed_is_told_once() -> None:
@@ -72,6 +84,25 @@ async def test_an_end_whose_beginning_was_missed_too_is_told() -> None:
     await world.catch_up.after_gap()
 
     assert {event.record_id for _, event in world.told} == {lease.record_id for lease in leases}
+
+
+async def test_an_old_reply_that_was_retried_and_ended_is_told_however_many_younger_ones_there_are() -> None:
+    clock = Clock()
+    world = World(clock)
+    old = await world.running_reply(heard=False)
+    await world.store.finish(ReplyOutcome(old, ReplyStatus.FAILED, "", clock.time))
+    for _ in range(250):
+        await world.end(await world.running_reply(heard=False))
+    clock.time += timedelta(hours=1)
+    world.connected = {"ann": clock.time}
+
+    await world.store.retry("ann", old.record_id)
+    anew = await world.store.claim(old.session_id, lease_s=60)
+    assert anew is not None
+    await world.end(Lease(anew.record_id, anew.session_id, anew.attempt))
+    await world.catch_up.after_gap()
+
+    assert [(event.record_id, event.attempt) for _, event in world.told] == [(old.record_id, anew.attempt)]
 
 
 async def test_what_ended_before_the_user_came_is_not_told() -> None:

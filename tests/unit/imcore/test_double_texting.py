@@ -166,7 +166,7 @@ async def test_a_failed_group_is_retried_together(core):
     await RetryReply(core.store, core.queue)("alice", sent[1].record.record_id)
     core.llm.says("better")
     ends = (await core.ends(4))[2:]
-    assert [(event.record_id, event.attempt) for event in ends] == [(one.record.record_id, 2) for one in sent]
+    assert [(event.record_id, event.attempt) for event in ends] == [(one.record.record_id, 3) for one in sent]
     assert core.llm.prompts == [["one", "two"]] * 2
 
 

@@ -143,7 +143,7 @@ async def test_a_retried_reply_is_a_further_attempt_of_the_same_record(core, sen
     core.llm.says("better")
     await core.write(await claimed(core))
     record = await core.record(sent)
-    assert (record.status, record.attempt, record.error_code) == (ReplyStatus.SUCCESS, 2, None)
+    assert (record.status, record.attempt, record.error_code) == (ReplyStatus.SUCCESS, 3, None)
 
 
 @pytest.mark.usefixtures("sent")

@@ -32,16 +32,15 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", response_model=schemas.Health, responses=public_problems(503, codes={503: ("not_ready",)}))
 async def ready(request: Request, services: TheServices) -> dict[str, str] | Response:
-    """Everything it needs answers. If not, `failing` names the parts and says what is wrong with them."""
+    """Everything it needs answers. If not, `failing` names the parts; what is wrong with them is in the log, for anybody may ask here."""
     pings = _pings(services)
     faults = await asyncio.gather(*(_fault(ping) for ping in pings.values()))
     failing = {part: fault for part, fault in zip(pings, faults, strict=True) if fault is not None}
     if not failing:
         return {"status": "ready"}
     log.warning("not ready", extra={"failing": failing})
-    detail = "; ".join(f"{part}: {fault}" for part, fault in failing.items())
-    problem = problem_json(503, "not_ready", detail, request_id_of(request.scope))
-    return problem_response(503, problem | {"failing": failing}, {"Retry-After": "2"})
+    problem = problem_json(503, "not_ready", f"No good answer from: {', '.join(failing)}.", request_id_of(request.scope))
+    return problem_response(503, problem | {"failing": list(failing)}, {"Retry-After": "2"})
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}, "description": "For Prometheus."}})

@@ -10,7 +10,7 @@ from adapters.websocket.render import JsonObject, record_json, record_summary_js
 from entrypoints.api import schemas
 from entrypoints.api.authentication import CurrentUser, TheServices
 from entrypoints.api.ids import RecordId
-from entrypoints.api.problem_docs import problems
+from entrypoints.api.problem_docs import ADMISSION_CODES, problems
 from imcore.chat_record import ReplyStatus
 from imcore.ids import check_message_id
 from imcore.read_history import MAX_PAGE
@@ -56,8 +56,9 @@ async def cancel_reply(user_id: CurrentUser, services: TheServices, record_id: R
     "/api/ai/records/{record_id}/retry",
     status_code=202,
     response_model=schemas.Record,
-    responses=problems(404, 409, codes={409: ("reply_not_retryable",)}),
+    responses=problems(404, 409, 429, codes=ADMISSION_CODES | {409: ("reply_not_retryable",)}),
 )
 async def retry_reply(user_id: CurrentUser, services: TheServices, record_id: RecordId) -> JsonObject:
-    """Have a failed or cancelled reply written anew."""
+    """Have a failed or cancelled reply written anew. Counts as a send."""
+    await services.admission.check(user_id)
     return record_json(await services.retry_reply(user_id, record_id))

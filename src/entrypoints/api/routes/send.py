@@ -16,7 +16,7 @@ from adapters.websocket.render import accepted_json
 from entrypoints.api.authentication import authenticate, services_of
 from entrypoints.api.body import read_json_object
 from entrypoints.api.event_stream import EventStreamResponse, wants_events
-from entrypoints.api.problem_docs import problems
+from entrypoints.api.problem_docs import ADMISSION_CODES, problems
 from entrypoints.api.reply_cursor import ReplyCursor
 from entrypoints.api.reply_stream import ReplyStream
 from entrypoints.api.schemas import Accepted, SendRequest
@@ -72,7 +72,7 @@ def send_route() -> APIRoute:
             "content": {"text/event-stream": {}},
         },
     }
-    failures = problems(409, 413, 422, 429, 503, codes={503: ("queue_full", "store_unavailable")})
+    failures = problems(409, 413, 422, 429, 503, codes=ADMISSION_CODES)
     return _PlainRoute(
         "/api/message/send",
         send,

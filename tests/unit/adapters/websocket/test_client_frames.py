@@ -79,3 +79,10 @@ def test_whatever_a_frame_holds_it_is_parsed_or_refused(kind: str, fields: dict[
 
     with suppress(BadFrameError):
         parse(json.dumps({"type": kind} | fields))
+
+
+def test_a_reply_that_a_client_knows_twice_is_looked_up_once() -> None:
+    frame = parse('{"type": "resume", "after_seq": 0, "replies": [{"record_id": "r-2"}, {"record_id": "r-1"}, {"record_id": "r-2"}]}')
+
+    assert isinstance(frame, Resume)
+    assert frame.known_replies == ("r-2", "r-1")

@@ -118,3 +118,14 @@ def test_an_event_that_cannot_be_encoded_harms_nobody(hub: Hub) -> None:
     hub.deliver("ann", ReplyStarted("r-2", 1, "ann", "m-1", "m-2"))
 
     assert outbox.queued_bytes > 0
+
+
+def test_a_stream_counts_until_it_is_removed_even_closed(hub: Hub) -> None:
+    streams = [hub.open_stream("ann", "r-1") for _ in range(MAX_STREAMS_PER_USER)]
+    assert streams[0] is not None
+    streams[0].close(None)
+    assert hub.open_stream("ann", "r-1") is None
+
+    hub.remove("ann", streams[0])
+
+    assert hub.open_stream("ann", "r-1") is not None
