@@ -117,21 +117,24 @@ class UnreliableBus(Notifier):
 
 
 class Words(LLMClient):
-    """Answers each message with words of its own, and sometimes breaks off."""
+    """Answers each message with words of its own, other ones at each attempt so that mixed attempts show, and sometimes breaks off."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._streams = 0
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         return {"messages": [line.content for line in prompt]}
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
+        self._streams += 1
+        stream = self._streams
         for number in range(self._world.die.randrange(6)):
             for _ in range(self._world.die.randrange(4)):
                 await asyncio.sleep(0)
             if not self._world.is_calm and self._world.die.random() < 0.03:
                 raise LLMStreamCutError("cut")
-            yield LLMChunk(f"{prompt[-1].content}.{number} ")
+            yield LLMChunk(f"{prompt[-1].content}.{stream}.{number} ")
         yield LLMChunk("", "stop")
 
 

@@ -2,7 +2,8 @@ import random
 
 import pytest
 
-from imcore.chat_record import ReplyError
+from imcore.chat_record import ChatRecord, ReplyError
+from imcore.clock import utc_now
 from imcore.events import ReplyDelta, ReplyFailed, ReplyStarted, ShowReply
 from imcore.live_replies import LiveReplies
 
@@ -121,3 +122,17 @@ def test_what_was_asked_for_in_vain_is_forgotten(live, clock):
     clock.now = 1000.0
     live.silent()
     assert live._asked == {}
+
+
+def test_a_delta_of_an_older_attempt_is_silenced_even_where_it_would_fit(live):
+    heard(live, started(2), delta(0, "new", 2))
+    assert heard(live, delta(3, " zombie"), delta(0, "newer zombie")) == [None, None]
+    assert live.snapshot(RECORD) == delta(0, "new", 2)
+
+
+def test_what_was_heard_of_an_older_attempt_is_not_the_text_so_far(live, asked):
+    heard(live, started(), delta(0, "old"))
+    now = utc_now()
+    record = ChatRecord(RECORD, "alice", "alice", "m1", now, now, attempt=2, response_content={"text": "as stored"})
+    assert live.so_far(record, record) == delta(0, "as stored", 2)
+    assert asked == [ShowReply(RECORD)]
