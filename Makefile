@@ -5,6 +5,7 @@ UV       := .uv/bin/uv --quiet
 BIN      := .venv/bin
 RUN      := .venv/run-dependencies
 TEST     := .venv/test-dependencies
+LOAD     := .venv/load-dependencies
 LOCK     := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ properties: $(TEST) ## ten thousand cases of each property (make test tries a fe
 chaos: $(TEST) ## kill and cut everything under load, count what is lost (options: ARGS="--list", docs/faults.md)
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-check: $(TEST) ## style, types, import rules, lock files, scripts
+check: $(LOAD) ## style, types, import rules, lock files, scripts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "make fix formats these files:" >&2; $(BIN)/ruff format --check . >&2; exit 1; }
 	@$(BIN)/mypy
@@ -56,7 +57,8 @@ revision: $(RUN) ## write a new, empty migration: make revision m="what it does"
 
 lock: .uv/bin/uv ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade takes the newest)
 	@$(LOCK) $(ARGS) -o requirements/run.txt
-	@for extra in test load; do $(LOCK) $(ARGS) --extra $$extra -c requirements/run.txt -o requirements/$$extra.txt || exit 1; done
+	@$(LOCK) $(ARGS) --extra test -c requirements/run.txt -o requirements/test.txt
+	@$(LOCK) $(ARGS) --extra load --extra test -c requirements/test.txt -o requirements/load.txt
 
 clean: ## remove all that was installed and cached
 	@rm -rf .uv .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -78,11 +80,15 @@ clean: ## remove all that was installed and cached
 # $(call install,GROUP): exactly what requirements/GROUP.txt pins, and imcore itself in place
 install = $(UV) pip sync --require-hashes requirements/$(1).txt && $(UV) pip install --no-deps --editable .
 
-# Once the test dependencies are there, they stay: they are a superset.
+# What is there stays: load holds all of test, test all of run.
 $(RUN): requirements/run.txt pyproject.toml | .venv/bin/python
-	@$(call install,$(if $(wildcard $(TEST)),test,run))
+	@$(call install,$(if $(wildcard $(LOAD)),load,$(if $(wildcard $(TEST)),test,run)))
 	@touch $@
 
 $(TEST): requirements/test.txt requirements/run.txt pyproject.toml | .venv/bin/python
-	@$(call install,test)
+	@$(call install,$(if $(wildcard $(LOAD)),load,test))
 	@touch $(RUN) $@
+
+$(LOAD): requirements/load.txt requirements/test.txt requirements/run.txt pyproject.toml | .venv/bin/python
+	@$(call install,load)
+	@touch $(RUN) $(TEST) $@

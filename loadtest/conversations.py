@@ -78,7 +78,7 @@ def cpu_seconds(pids: dict[str, int]) -> dict[str, float]:
 
 def pss_mib(pid: int) -> int:
     """Memory of a process and all it started, what they share counted once."""
-    return round(sum(process.memory_full_info().pss for process in family(pid)) / 2**20)
+    return int(sum(process.memory_full_info().pss for process in family(pid)) / 2**20)
 
 
 async def run(urls: Sequence[str], users: int, messages: int) -> dict[str, object]:
