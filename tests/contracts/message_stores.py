@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from adapters.memory.message_store import MemoryMessageStore
 from adapters.sql.engine import open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import migrate
-from adapters.sql.rows import values_of
 from adapters.sql.schema import messages, metadata, records
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.clock import utc_now
@@ -99,7 +98,7 @@ async def insert_message(store: MessageStore, message: Message) -> None:
     if isinstance(store, MemoryMessageStore):
         store._messages[message.message_id] = message
     else:
-        await _execute(store, insert(messages).values(values_of(message)))
+        await _execute(store, insert(messages).values(asdict(message)))
 
 
 async def set_updated_at(store: MessageStore, record_id: str, time: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from sqlalchemy import insert, text
@@ -11,7 +11,6 @@ from sqlalchemy import insert, text
 from adapters.sql.engine import open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import migrate
-from adapters.sql.rows import values_of
 from adapters.sql.schema import records
 from imcore.ids import new_id, reply_message_id
 from imcore.message import MessageType
@@ -42,5 +41,5 @@ async def test_an_audit_counts_messages_with_two_replies(request: pytest.Fixture
         async with engines.write.begin() as connection:
             for statement in _LOSE_THE_KEYS:
                 await connection.execute(text(statement))
-            await connection.execute(insert(records).values(id=2, **values_of(second)))
+            await connection.execute(insert(records).values(id=2, **asdict(second)))
         assert await store.audit(older_than_s=0) == Audit(0, 0, 0, 0, double_replies=1)

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import BulkUpdate, among
 from adapters.sql.clock import database_now
-from adapters.sql.locks import lock_records, lock_sessions
+from adapters.sql.locks import LeaseState, lock_leases, lock_sessions
 from adapters.sql.rows import RECORD
 from adapters.sql.schema import records
 from imcore.chat_record import MAX_MERGED, ChatRecord, Lease, ReplyStatus
@@ -31,23 +34,14 @@ class Renew:
     lease_s: float
 
 
-def is_held(record: ChatRecord | None, lease: Lease) -> bool:
+def is_held(record: ChatRecord | LeaseState | None, lease: Lease) -> bool:
     """Whether `lease` still is the right to write this record. One that ran out is, until the record is claimed anew."""
     return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
 
 
-_BEGIN = (
-    update(records)
-    .where(records.c.record_id == bindparam("of_record"))
-    .values(
-        attempt=bindparam("new_attempt"),
-        leader_id=bindparam("new_leader_id"),
-        lease_expires_at=bindparam("new_lease_expires_at"),
-        response_content=None,
-        updated_at=bindparam("new_updated_at"),
-    )
-)
-_KEEP_TEXT = update(records).where(records.c.record_id == bindparam("of_record")).values(response_content=bindparam("new_response_content"))
+_begin_records = BulkUpdate(records, "record_id", "attempt", "leader_id", "lease_expires_at", "response_content", "updated_at")
+_extend_leases = BulkUpdate(records, "record_id", "lease_expires_at")
+_keep_texts = BulkUpdate(records, "record_id", "response_content")
 
 
 async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
@@ -62,8 +56,7 @@ async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> lis
         if not any(record.is_running(now) for record in rows)
     }
     await _revoke(connection, _others(candidates, claimed))
-    if claimed:
-        await connection.execute(_BEGIN, [_begun_values(record) for group in claimed.values() for record in group])
+    await _begin_records(connection, [_begun_values(record) for group in claimed.values() for record in group])
     leaders = {session_id: group[0] for session_id, group in claimed.items()}
     return [leaders.pop(claim.session_id, None) for claim in claims]
 
@@ -71,31 +64,42 @@ async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> lis
 async def _candidates(connection: AsyncConnection, claims: Collection[Claim]) -> dict[str, list[ChatRecord]]:
     """By session, locked, oldest first: its oldest open record and any other that has a lease (after a retry the oldest may not be the
     one that runs), what shares a reply already, and what could be merged."""
+    rows = await connection.execute(
+        _locking_candidates(connection.dialect.name),
+        {
+            "session_ids": sorted(claim.session_id for claim in claims),
+            "merging_ids": sorted(claim.session_id for claim in claims if claim.merge),
+        },
+    )
+    by_session = defaultdict(list)
+    for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
+        by_session[record.session_id].append(record)
+    return by_session
+
+
+@cache
+def _locking_candidates(dialect: str) -> Select[Any]:
     other = records.alias("other")
     oldest = (
         select(func.min(other.c.user_seq))
         .where(other.c.session_id == records.c.session_id, other.c.status == ReplyStatus.PROCESSING)
         .scalar_subquery()
     )
-    rows = await connection.execute(
+    return (
         select(*RECORD)
         .where(
-            records.c.session_id.in_(sorted(claim.session_id for claim in claims)),
+            among(dialect, records.c.session_id, "session_ids"),
             records.c.status == ReplyStatus.PROCESSING,
             or_(
                 records.c.lease_expires_at.is_not(None),
                 records.c.user_seq == oldest,
                 records.c.leader_id.is_not(None),
-                and_(records.c.session_id.in_(sorted(claim.session_id for claim in claims if claim.merge)), records.c.attempt == 0),
+                and_(among(dialect, records.c.session_id, "merging_ids"), records.c.attempt == 0),
             ),
         )
         .order_by(records.c.record_id)
         .with_for_update()
     )
-    by_session = defaultdict(list)
-    for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
-        by_session[record.session_id].append(record)
-    return by_session
 
 
 def _group(rows: Sequence[ChatRecord], *, merge: bool) -> list[ChatRecord]:
@@ -125,11 +129,12 @@ def _others(candidates: Mapping[str, Sequence[ChatRecord]], claimed: Mapping[str
 
 def _begun_values(record: ChatRecord) -> dict[str, object]:
     return {
-        "of_record": record.record_id,
-        "new_attempt": record.attempt,
-        "new_leader_id": record.leader_id,
-        "new_lease_expires_at": record.lease_expires_at,
-        "new_updated_at": record.updated_at,
+        "record_id": record.record_id,
+        "attempt": record.attempt,
+        "leader_id": record.leader_id,
+        "lease_expires_at": record.lease_expires_at,
+        "response_content": None,
+        "updated_at": record.updated_at,
     }
 
 
@@ -141,7 +146,7 @@ async def _revoke(connection: AsyncConnection, record_ids: Sequence[str]) -> Non
 
 async def renew_all(connection: AsyncConnection, renewals: Sequence[Renew]) -> list[Renewal]:
     """One step for many renewals."""
-    stored = await lock_records(connection, {reply.lease.record_id for renewal in renewals for reply in renewal.running})
+    stored = await lock_leases(connection, {reply.lease.record_id for renewal in renewals for reply in renewal.running})
     now = await database_now(connection)
     answers = []
     for renewal in renewals:
@@ -153,21 +158,16 @@ async def renew_all(connection: AsyncConnection, renewals: Sequence[Renew]) -> l
 
 
 async def _extend(connection: AsyncConnection, held: Sequence[RunningReply], *, now: datetime, lease_s: float) -> None:
-    if not held:
-        return
-    await connection.execute(
-        update(records)
-        .where(records.c.record_id.in_(sorted(reply.lease.record_id for reply in held)))
-        .values(lease_expires_at=now + timedelta(seconds=lease_s))  # not updated_at: it is indexed, and this comes every second
-    )
-    texts = [{"of_record": reply.lease.record_id, "new_response_content": {"text": reply.text}} for reply in held if reply.text is not None]
-    if texts:
-        await connection.execute(_KEEP_TEXT, texts)
+    """Not `updated_at`: it is indexed, and this comes every second."""
+    until = now + timedelta(seconds=lease_s)
+    await _extend_leases(connection, [{"record_id": reply.lease.record_id, "lease_expires_at": until} for reply in held])
+    grown = [reply for reply in held if reply.text is not None]
+    await _keep_texts(connection, [{"record_id": reply.lease.record_id, "response_content": {"text": reply.text}} for reply in grown])
 
 
 async def release_all(connection: AsyncConnection, leases: Sequence[Lease]) -> list[None]:
     """One step for many hand-backs. The attempt does not count as one that failed, so the limit grows with it."""
-    stored = await lock_records(connection, {lease.record_id for lease in leases})
+    stored = await lock_leases(connection, {lease.record_id for lease in leases})
     held = sorted({lease.record_id for lease in leases if is_held(stored.get(lease.record_id), lease)})
     if held:
         await connection.execute(

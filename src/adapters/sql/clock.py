@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.sql.columns import UtcDateTime
 
 
-class DatabaseClock(ColumnElement[datetime]):
+class DatabaseClock(FunctionElement[datetime]):
     """The time now; not that of the transaction's begin, which may have waited for locks since."""
 
     type = UtcDateTime()
@@ -36,9 +36,12 @@ def _on_sqlite(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"  # %f ends at milliseconds, stored times at microseconds
 
 
+_NOW = select(DatabaseClock().label("now"))
+
+
 async def database_now(connection: AsyncConnection) -> datetime:
     """Now by the database's clock, cut to milliseconds as all our times are."""
-    now: datetime = (await connection.execute(select(DatabaseClock().label("now")))).scalar_one()
+    now: datetime = (await connection.execute(_NOW)).scalar_one()
     return whole_ms(now)
 
 

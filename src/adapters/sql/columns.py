@@ -48,14 +48,16 @@ class JsonObject(TypeDecorator[dict[str, object]]):
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, object] | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        return None if value is None else _json(value)
+        return json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, object] | None:  # noqa: ARG002  (SQLAlchemy's signature)
         return None if value is None else json.loads(value)
 
 
-def _json(value: dict[str, object]) -> str:
+def json_text(value: dict[str, object] | None) -> str | None:
     """Readable; but half a surrogate pair, which a model's pieces may end in, is in no UTF-8 and can only be kept escaped."""
+    if value is None:
+        return None
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import BulkUpdate
 from adapters.sql.claims import is_held
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
-from adapters.sql.rows import MESSAGE
+from adapters.sql.rows import MESSAGE, values_of
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
 from imcore.chat_record import ChatRecord, ReplyOutcome
@@ -30,9 +31,9 @@ _FROM_OUTCOME = (
     "error_code",
     "error_message",
 )
-_FINAL = (*_FROM_OUTCOME, "response_content", "ai_message_id", "updated_at", "lease_expires_at")
+_FINAL = ("record_id", *_FROM_OUTCOME, "response_content", "ai_message_id", "updated_at", "lease_expires_at")
 
-_END = update(records).where(records.c.record_id == bindparam("of_record")).values({name: bindparam(f"new_{name}") for name in _FINAL})
+_end_records = BulkUpdate(records, *_FINAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,7 @@ async def finish_all(connection: AsyncConnection, outcomes: Sequence[ReplyOutcom
 
 async def write_ends(connection: AsyncConnection, ended: Sequence[ChatRecord]) -> None:
     """Write the final state of the records; their messages are in the log."""
-    if ended:
-        await connection.execute(_END, [_final_values(record) for record in ended])
+    await _end_records(connection, [values_of(record, _FINAL) for record in ended])
 
 
 def reply_message(record: ChatRecord) -> Message:
@@ -128,7 +128,3 @@ async def _messages(connection: AsyncConnection, message_ids: Collection[str]) -
         return {}
     rows = await connection.execute(select(*MESSAGE).where(messages.c.message_id.in_(sorted(message_ids))))
     return {row.message_id: Message(*row) for row in rows}
-
-
-def _final_values(record: ChatRecord) -> dict[str, object]:
-    return {"of_record": record.record_id, **{f"new_{name}": getattr(record, name) for name in _FINAL}}

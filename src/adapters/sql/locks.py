@@ -8,30 +8,50 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import among
 from adapters.sql.rows import RECORD, SESSION
 from adapters.sql.schema import records, sessions
-from imcore.chat_record import ChatRecord
+from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.session import Session
+
+
+class LeaseState(NamedTuple):
+    """Of a record, what tells whether a lease on it is held."""
+
+    record_id: str
+    status: ReplyStatus
+    attempt: int
+    lease_expires_at: datetime | None
+    cancel_requested: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is ReplyStatus.PROCESSING
 
 
 async def lock_sessions(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, Session]:
     """Those that exist, by id."""
-    rows = await connection.execute(
-        select(*SESSION).where(sessions.c.session_id.in_(sorted(session_ids))).order_by(sessions.c.session_id).with_for_update()
-    )
+    rows = await connection.execute(_locking_sessions(connection.dialect.name), {"session_ids": sorted(session_ids)})
     return {row.session_id: Session(*row) for row in rows}
 
 
 async def lock_records(connection: AsyncConnection, record_ids: Collection[str]) -> dict[str, ChatRecord]:
     """Those that exist, by id."""
-    rows = await connection.execute(
-        select(*RECORD).where(records.c.record_id.in_(sorted(record_ids))).order_by(records.c.record_id).with_for_update()
-    )
+    rows = await connection.execute(_locking_records(connection.dialect.name), {"record_ids": sorted(record_ids)})
     return {row.record_id: ChatRecord(*row) for row in rows}
+
+
+async def lock_leases(connection: AsyncConnection, record_ids: Collection[str]) -> dict[str, LeaseState]:
+    """Of those that exist, by id: without their contents, for this comes every second."""
+    rows = await connection.execute(_locking_leases(connection.dialect.name), {"record_ids": sorted(record_ids)})
+    return {row.record_id: LeaseState(*row) for row in rows}
 
 
 async def lock_groups(connection: AsyncConnection, of: Collection[ChatRecord]) -> dict[str, list[ChatRecord]]:
@@ -56,3 +76,21 @@ async def lock_groups(connection: AsyncConnection, of: Collection[ChatRecord]) -
     for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
         groups[record.answered_by].append(record)
     return groups
+
+
+@cache
+def _locking_sessions(dialect: str) -> Select[Any]:
+    is_wanted = among(dialect, sessions.c.session_id, "session_ids")
+    return select(*SESSION).where(is_wanted).order_by(sessions.c.session_id).with_for_update()
+
+
+@cache
+def _locking_records(dialect: str) -> Select[Any]:
+    is_wanted = among(dialect, records.c.record_id, "record_ids")
+    return select(*RECORD).where(is_wanted).order_by(records.c.record_id).with_for_update()
+
+
+@cache
+def _locking_leases(dialect: str) -> Select[Any]:
+    state = [records.c[name] for name in LeaseState._fields]
+    return select(*state).where(among(dialect, records.c.record_id, "record_ids")).order_by(records.c.record_id).with_for_update()

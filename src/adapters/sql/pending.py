@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import among
 from adapters.sql.schema import records, sessions
 from imcore.chat_record import ReplyStatus
 from imcore.errors import RateLimitedError
@@ -23,10 +26,20 @@ async def open_record_counts(connection: AsyncConnection, user_ids: Collection[s
     """By way of the users' sessions: there an index leads to the open records, however many have ended."""
     if not user_ids:
         return {}
-    counts = await connection.execute(
-        select(sessions.c.user_id, func.count().label("open_records"))
-        .join_from(sessions, records, records.c.session_id == sessions.c.session_id)
-        .where(sessions.c.user_id.in_(sorted(user_ids)), records.c.status == ReplyStatus.PROCESSING)
+    counts = await connection.execute(_counting(connection.dialect.name), {"user_ids": sorted(user_ids)})
+    return {row.user_id: int(row.open_records) for row in counts}
+
+
+@cache
+def _counting(dialect: str) -> Select[Any]:
+    """A subquery for each session, for a planner is free to begin a join with all open records of everybody."""
+    of_session = (
+        select(func.count())
+        .where(records.c.session_id == sessions.c.session_id, records.c.status == ReplyStatus.PROCESSING)
+        .scalar_subquery()
+    )
+    return (
+        select(sessions.c.user_id, func.sum(of_session).label("open_records"))
+        .where(among(dialect, sessions.c.user_id, "user_ids"))
         .group_by(sessions.c.user_id)
     )
-    return {row.user_id: row.open_records for row in counts}

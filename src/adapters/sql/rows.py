@@ -31,6 +31,6 @@ def split(row: Sequence[Any], kind: type[Message]) -> tuple[Sequence[Any], Seque
     return row[:width], row[width:]
 
 
-def values_of(thing: Message | ChatRecord | Session) -> dict[str, Any]:
-    """The columns' values; flat, unlike `dataclasses.asdict`."""
-    return {field.name: getattr(thing, field.name) for field in fields(thing)}
+def values_of(thing: Message | ChatRecord | Session, names: Sequence[str]) -> dict[str, Any]:
+    """The values of these columns."""
+    return {name: getattr(thing, name) for name in names}

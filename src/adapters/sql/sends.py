@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import BulkInsert, among
 from adapters.sql.clock import DatabaseClock, whole_ms
 from adapters.sql.locks import lock_sessions
 from adapters.sql.pending import open_record_counts, too_many_pending
@@ -22,6 +25,23 @@ from imcore.double_texting import DoubleTexting
 from imcore.errors import ForbiddenError, IMError, MessageConflictError, ReplyInProgressError
 from imcore.message import Message
 from imcore.ports import Stored
+
+_NEW_RECORD = (
+    "record_id",
+    "session_id",
+    "user_id",
+    "user_message_id",
+    "user_seq",
+    "status",
+    "attempt",
+    "attempt_limit",
+    "cancel_requested",
+    "created_at",
+    "updated_at",
+)
+"""What a record has that waits for its first attempt."""
+
+_insert_records = BulkInsert(records, *_NEW_RECORD)
 
 _Known = tuple[Message, ChatRecord | None]
 
@@ -53,8 +73,7 @@ async def add_all(connection: AsyncConnection, sends: Sequence[Send]) -> list[St
     )
     answers = [batch.add(send) for send in sends]
     await log.write(connection)
-    if batch.new_records:
-        await connection.execute(insert(records), [values_of(record) for record in batch.new_records])
+    await _insert_records(connection, [values_of(record, _NEW_RECORD) for record in batch.new_records])
     await write_stops(connection, batch.stops)
     return answers
 
@@ -137,16 +156,20 @@ def _repeated(message: Message, stored: Message, record: ChatRecord | None) -> S
 
 async def _stored(connection: AsyncConnection, message_ids: Collection[str]) -> tuple[dict[str, _Known], datetime]:
     """What is known by these ids, and the time by the database's clock: one query for both."""
-    clock = select(DatabaseClock().label("now")).subquery("clock")
-    rows = await connection.execute(
-        select(*MESSAGE, *RECORD, clock.c.now)
-        .outerjoin_from(clock, messages, messages.c.message_id.in_(sorted(message_ids)))
-        .outerjoin(records, records.c.user_message_id == messages.c.message_id)
-    )
-    found = rows.all()
+    found = (await connection.execute(_looking_up(connection.dialect.name), {"message_ids": sorted(message_ids)})).all()
     pairs = [split(row[:-1], Message) for row in found if row.message_id is not None]
     known = {message[0]: (Message(*message), ChatRecord(*record) if record[0] else None) for message, record in pairs}
     return known, whole_ms(found[0].now)
+
+
+@cache
+def _looking_up(dialect: str) -> Select[Any]:
+    clock = select(DatabaseClock().label("now")).subquery("clock")
+    return (
+        select(*MESSAGE, *RECORD, clock.c.now)
+        .outerjoin_from(clock, messages, among(dialect, messages.c.message_id, "message_ids"))
+        .outerjoin(records, records.c.user_message_id == messages.c.message_id)
+    )
 
 
 async def _open_records(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import BulkInsert, BulkUpdate
 from adapters.sql.rows import values_of
 from adapters.sql.schema import messages, sessions
 from imcore.message import Message
 from imcore.session import Session
 
-_ADVANCE = (
-    update(sessions)
-    .where(sessions.c.session_id == bindparam("of_session"))
-    .values(last_seq=bindparam("new_last_seq"), updated_at=bindparam("new_updated_at"))
-)
+_SESSION = ("session_id", "user_id", "last_seq", "created_at", "updated_at")
+_MESSAGE = ("message_id", "session_id", "seq", "from_user_id", "msg_type", "msg_content", "created_at", "updated_at")
+_ADVANCED = ("session_id", "last_seq", "updated_at")
+
+_make_sessions = BulkInsert(sessions, *_SESSION)
+_advance_sessions = BulkUpdate(sessions, *_ADVANCED)
+_insert_messages = BulkInsert(messages, *_MESSAGE)
 
 
 class SessionLog:
@@ -50,13 +52,6 @@ class SessionLog:
         touched = {message.session_id for message in self._messages}
         made = [self._sessions[session_id] for session_id in sorted(touched - self._locked.keys())]
         grown = [self._sessions[session_id] for session_id in sorted(touched & self._locked.keys())]
-        if made:
-            await connection.execute(insert(sessions), [values_of(session) for session in made])
-        if grown:
-            await connection.execute(_ADVANCE, [_advance(session) for session in grown])
-        if self._messages:
-            await connection.execute(insert(messages), [values_of(message) for message in self._messages])
-
-
-def _advance(session: Session) -> dict[str, object]:
-    return {"of_session": session.session_id, "new_last_seq": session.last_seq, "new_updated_at": session.updated_at}
+        await _make_sessions(connection, [values_of(session, _SESSION) for session in made])
+        await _advance_sessions(connection, [values_of(session, _ADVANCED) for session in grown])
+        await _insert_messages(connection, [values_of(message, _MESSAGE) for message in self._messages])

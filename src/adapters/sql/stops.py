@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.bulk import BulkUpdate
 from adapters.sql.ends import reply_message, shared_end, write_ends
+from adapters.sql.rows import values_of
 from adapters.sql.schema import records
 from adapters.sql.session_log import SessionLog
 from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.events import ReplyCancelled
 from imcore.message import Message
 
-_ASK = (
-    update(records)
-    .where(records.c.record_id == bindparam("of_record"))
-    .values(cancel_requested=True, updated_at=bindparam("new_updated_at"))
-)
+_ask_to_stop = BulkUpdate(records, "record_id", "cancel_requested", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +50,8 @@ def stop(group: Sequence[ChatRecord], now: datetime, log: SessionLog) -> Stop:
 async def write_stops(connection: AsyncConnection, stops: Sequence[Stop]) -> None:
     """Write the records; their messages are in the log."""
     stopped = [record for stop in stops for record in stop.group]
-    asked = [{"of_record": record.record_id, "new_updated_at": record.updated_at} for record in stopped if record.is_open]
-    if asked:
-        await connection.execute(_ASK, asked)
+    asked = [record for record in stopped if record.is_open]
+    await _ask_to_stop(connection, [values_of(record, ("record_id", "cancel_requested", "updated_at")) for record in asked])
     await write_ends(connection, [record for record in stopped if not record.is_open])
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
 
+from entrypoints.api.hot_paths import Application
 from entrypoints.api.openapi import describe
 from entrypoints.api.problem import add_error_handlers
 from entrypoints.api.requests import RequestMiddleware
@@ -27,7 +30,7 @@ def create_app(container: ApiContainer, socket_times: SocketTimes | None = None)
     Whoever ends the server calls `hub.close_all(GOING_AWAY)` first: the server itself would close the sockets without saying why.
     """
     services = Services.of(container)
-    app = FastAPI(
+    app = Application(
         title="imcore",
         version="1",
         docs_url=None,
@@ -37,27 +40,43 @@ def create_app(container: ApiContainer, socket_times: SocketTimes | None = None)
         lifespan=lambda app: _lifespan(app, container, services),
     )
     app.state.services = services
-    _add_layers(app, services)
+    layers = _layers(services)
+    for layer, options in reversed(layers):
+        app.add_middleware(layer, **options)
     add_error_handlers(app)
-    app.router.routes += [send_route(), WebSocketRoute("/ws/{user_id}", SocketEndpoint(services, socket_times))]
+    for route in (send_route(services), WebSocketRoute("/ws/{user_id}", SocketEndpoint(services, socket_times))):
+        app.add_hot_path(route, _layered(route.app, layers))
     for routes in (messages, records, sessions, guests, operations, documents, page):
         app.include_router(routes.router)
     describe(app)
     return app
 
 
-def _add_layers(app: FastAPI, services: Services) -> None:
-    """The last one added is the outermost."""
-    app.add_middleware(UnhandledErrors)
+def _layers(services: Services) -> list[tuple[Any, dict[str, Any]]]:
+    """Around every endpoint, the outermost first."""
+    layers: list[tuple[Any, dict[str, Any]]] = [(RequestMiddleware, {"metrics": services.metrics}), (UnhandledErrors, {})]
     if services.settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=services.settings.allowed_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "RateLimit-Policy"],
-        )
-    app.add_middleware(RequestMiddleware, metrics=services.metrics)
+        cors = {
+            "allow_origins": services.settings.allowed_origins,
+            "allow_methods": ["GET", "POST"],
+            "allow_headers": ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
+            "expose_headers": [
+                "X-Request-ID",
+                "Retry-After",
+                "RateLimit-Limit",
+                "RateLimit-Remaining",
+                "RateLimit-Reset",
+                "RateLimit-Policy",
+            ],
+        }
+        layers.insert(1, (CORSMiddleware, cors))
+    return layers
+
+
+def _layered(endpoint: ASGIApp, layers: Sequence[tuple[Any, dict[str, Any]]]) -> ASGIApp:
+    for layer, options in reversed(layers):
+        endpoint = layer(endpoint, **options)
+    return endpoint
 
 
 @asynccontextmanager
