@@ -6,6 +6,8 @@ import asyncio
 import logging
 import signal
 
+from uvicorn.loops.auto import auto_loop_factory
+
 from entrypoints.container import WorkerContainer
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings, WrongSettingsError
@@ -25,7 +27,8 @@ def work(settings: Settings, concurrency: int, metrics_port: int | None) -> None
             "IM_REDIS_URL: `imcore worker` needs it (redis://host:6379/0); without it `imcore serve` writes the replies."
         )
     configure_logs(settings, "worker")
-    asyncio.run(_work(WorkerContainer(settings=settings, concurrency=concurrency), metrics_port))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        runner.run(_work(WorkerContainer(settings=settings, concurrency=concurrency), metrics_port))
 
 
 async def _work(container: WorkerContainer, metrics_port: int | None) -> None:

@@ -40,6 +40,8 @@ class Draft:
         self._parts: list[str] = []
         self._chars = 0
         self._renewed_chars = 0
+        self._untold: list[str] = []
+        self._told_chars = 0
         self._writing: asyncio.Task[None] | None = None
 
     @property
@@ -48,17 +50,32 @@ class Draft:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
-    def add(self, chunk: LLMChunk) -> ReplyDelta | None:
-        """Take a piece in; returns what the clients are to be told, None if it has no text."""
+    def add(self, chunk: LLMChunk) -> bool:
+        """Take a piece in; whether it has text, which the clients are to be told."""
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.model = chunk.model or self.model
         self.prompt_tokens = chunk.prompt_tokens if chunk.prompt_tokens is not None else self.prompt_tokens
         self.completion_tokens = chunk.completion_tokens if chunk.completion_tokens is not None else self.completion_tokens
         if not chunk.text:
-            return None
-        offset, text = self._chars, storable(chunk.text)
+            return False
+        text = storable(chunk.text)
         self._parts.append(text)
+        self._untold.append(text)
         self._chars += len(text)
+        return True
+
+    @property
+    def has_told(self) -> bool:
+        """Whether the clients were given any of the text."""
+        return self._told_chars > 0
+
+    def untold(self) -> ReplyDelta | None:
+        """The text that the clients were not given yet; from now on they were."""
+        if not self._untold:
+            return None
+        offset, text = self._told_chars, "".join(self._untold)
+        self._untold.clear()
+        self._told_chars += len(text)
         return ReplyDelta(self.record.record_id, self.record.attempt, offset, text)
 
     def snapshot(self, record_id: str) -> ReplyDelta:

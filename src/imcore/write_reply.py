@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from imcore.chat_record import ChatRecord, ReplyError, ReplyOutcome, ReplyStatus
 from imcore.clock import ms_between, utc_now
+from imcore.delta_window import DeltaWindow
 from imcore.draft import Draft, Halt
 from imcore.errors import AttemptsExhaustedError, LeaseLostError, LLMError, MessageConflictError, StoreUnavailableError, WritingDefectError
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEnded, ReplyFailed, ReplyStarted
@@ -37,6 +38,7 @@ class WriteReply:
     notifier: Notifier
     queue: ReplyQueue
     meter: ReplyMeter
+    deltas: DeltaWindow
     budget: PromptBudget = field(default_factory=PromptBudget)
     store_patience_s: float = 60.0
 
@@ -52,6 +54,7 @@ class WriteReply:
         except StoreUnavailableError:
             self._leave(draft, "the store stayed away; recovery will have this reply written anew")
         except BaseException:
+            self.deltas.forget(draft)
             self.meter.reply_left(draft.lease)
             raise
 
@@ -82,13 +85,12 @@ class WriteReply:
         draft.request = dict(self.llm.request(prompt))
         async with aclosing(self.llm.stream(prompt)) as chunks:
             async for chunk in chunks:
-                delta = draft.add(chunk)
-                if delta is None:
+                if not draft.add(chunk):
                     continue
                 if draft.first_token_ms is None:
                     draft.first_token_ms = ms_between(begun, utc_now())
                     self.meter.first_token(record, draft.first_token_ms)
-                self.notifier.publish(record.user_id, delta)
+                self.deltas.grew(draft)
 
     def _tell_started(self, draft: Draft) -> None:
         log.info("reply started", extra={**_ids(draft.record), "messages": len(draft.group)})
@@ -99,7 +101,9 @@ class WriteReply:
 
     async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> None:
         if draft.halted is Halt.LEASE_LOST:
+            self.deltas.forget(draft)
             raise LeaseLostError("Another writer has taken this reply over.")
+        self.deltas.flush(draft)
         if draft.halted is Halt.SHUTDOWN:
             await self._hand_back(draft)
         else:

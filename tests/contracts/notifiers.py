@@ -59,8 +59,8 @@ async def memory_rig() -> AsyncIterator[NotifierRig]:
 
 
 @asynccontextmanager
-async def redis_rig(redis_url: str, *, flush_s: float = 0.01, silence_s: float = 10.0) -> AsyncIterator[NotifierRig]:
-    near, far = (RedisNotifier(redis_url, flush_s=flush_s, silence_s=silence_s) for _ in range(2))
+async def redis_rig(redis_url: str, *, silence_s: float = 10.0) -> AsyncIterator[NotifierRig]:
+    near, far = (RedisNotifier(redis_url, silence_s=silence_s) for _ in range(2))
 
     async def start() -> None:
         await far.start()

@@ -14,6 +14,7 @@ from entrypoints.identity import Tokens
 from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings
 from imcore.cancel_reply import CancelReply
+from imcore.delta_window import DeltaWindow
 from imcore.double_texting import DoubleTexting
 from imcore.live_replies import LiveReplies
 from imcore.ports import LLMClient, Notifier, ReplyQueue
@@ -101,7 +102,7 @@ class MemoryContainer:
 
     @asynccontextmanager
     async def _lifecycle(self) -> AsyncIterator[None]:
-        write = WriteReply(self._store, self.llm, self._notifier, self._queue, self._metrics)
+        write = WriteReply(self._store, self.llm, self._notifier, self._queue, self._metrics, DeltaWindow(self._notifier, window_s=0))
         merge_window_s = MERGE_WINDOW_S if self._settings.double_texting is DoubleTexting.MERGE else None
         writers = ReplyWriters(self._store, self._notifier, write, self._metrics, merge_window_s=merge_window_s)
         writers.open()

@@ -18,6 +18,7 @@ from adapters.memory.reply_queue import MemoryReplyQueue
 from imcore.cancel_reply import CancelReply
 from imcore.catch_up import CatchUp
 from imcore.clock import utc_now
+from imcore.delta_window import DeltaWindow
 from imcore.double_texting import DoubleTexting
 from imcore.errors import LLMStreamCutError
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEvent, ReplyFailed, ReplyStarted, WriterRequest
@@ -150,7 +151,7 @@ class World:
         self.queue = MemoryReplyQueue()
         self.bus = UnreliableBus(self)
         meter = MemoryReplyMeter()
-        write = WriteReply(self.store, Words(self), self.bus, self.queue, meter)
+        write = WriteReply(self.store, Words(self), self.bus, self.queue, meter, DeltaWindow(self.bus, window_s=0))
         never = WriterTimes(lease_s=LEASE_S, renew_s=3600, sweep_s=3600, waiting_s=0)  # the die sweeps and renews
         merge_s = 0 if double_texting is DoubleTexting.MERGE else None
         self.writers = [ReplyWriters(self.store, self.bus, write, meter, slots=2, times=never, merge_window_s=merge_s) for _ in range(2)]

@@ -11,6 +11,7 @@ from adapters.memory.notifier import MemoryNotifier
 from adapters.memory.reply_meter import MemoryReplyMeter
 from adapters.memory.reply_queue import MemoryReplyQueue
 from imcore.cancel_reply import CancelReply
+from imcore.delta_window import DeltaWindow
 from imcore.ports import LLMClient, MessageStore, Notifier
 from imcore.prompt import PromptBudget
 from imcore.read_history import ReadHistory
@@ -38,7 +39,7 @@ async def in_process(
 ) -> AsyncIterator[InProcess]:
     """Any model, any store (in memory if none is given); replies are written on this event loop until the block ends."""
     store, queue, notifier, meter = store or MemoryMessageStore(), MemoryReplyQueue(), MemoryNotifier(), MemoryReplyMeter()
-    write = WriteReply(store, llm, notifier, queue, meter, budget or PromptBudget())
+    write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier), budget or PromptBudget())
     writers = ReplyWriters(store, notifier, write, meter, slots=slots)
     writers.open()
     queue.listen(writers.offer)

@@ -27,11 +27,9 @@ class RedisNotifier(Notifier):
     `answer_s` bounds `start`, `ping` and the flush of `close`.
     """
 
-    def __init__(
-        self, redis_url: str, *, flush_s: float = 0.03, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0
-    ) -> None:
+    def __init__(self, redis_url: str, *, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0) -> None:
         self._client = redis_client(redis_url)
-        self._publisher = Publisher(self._client, flush_s=flush_s, batch_bytes=batch_bytes)
+        self._publisher = Publisher(self._client, batch_bytes=batch_bytes)
         self._subscriber = Subscriber(self._client, on_message=self._on_message, on_gap=self._on_gap, silence_s=silence_s)
         self._answer_s = answer_s
         self._event_listeners: list[Callable[[str, ReplyEvent], None]] = []

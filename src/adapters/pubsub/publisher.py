@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from adapters.pubsub import wire
 from adapters.pubsub.outgoing import EVENTS, REQUESTS, Batch, Outgoing
-from imcore.events import ReplyDelta, ReplyEvent, WriterRequest
+from imcore.events import ReplyEvent, WriterRequest
 
 logger = logging.getLogger(__name__)
 
@@ -20,21 +20,19 @@ _GAPS = tuple(Batch(channel, wire.join([wire.GAP]), 0) for channel in (EVENTS, R
 
 
 class Publisher:
-    """Deltas wait up to `flush_s` seconds for others; everything else and the first delta of a reply leave at once, in order.
+    """Everything leaves at once, in order; what is added while a PUBLISH is on its way, or before the loop turns, leaves together.
 
     When a PUBLISH fails, its items and all that follow are dropped until Redis answers again. The first thing published then is a gap, so
     that every listener knows that it missed something. `published` and `dropped` count items, merged deltas as one.
     """
 
-    def __init__(self, client: Redis, *, flush_s: float, batch_bytes: int) -> None:
+    def __init__(self, client: Redis, *, batch_bytes: int) -> None:
         self.published = 0
         self.dropped = 0
         self._client = client
-        self._flush_s = flush_s
         self._batch_bytes = batch_bytes
         self._outgoing = Outgoing()
         self._due = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._owes_gap = False
         self._is_down = False
@@ -44,8 +42,6 @@ class Publisher:
     def add_event(self, user_id: str, event: ReplyEvent) -> None:
         if self._is_down or self._closing or not self._outgoing.add_event(user_id, event):
             self._lose(1)
-        elif isinstance(event, ReplyDelta) and event.offset > 0:
-            self._flush_soon()
         else:
             self._due.set()
 
@@ -66,26 +62,15 @@ class Publisher:
             await asyncio.wait([self._task], timeout=timeout_s)
             self._task.cancel()
             await asyncio.wait([self._task])
-        self._stop_timer()
 
     def _lose(self, items: int) -> None:
         self.dropped += items
         self._owes_gap = True
 
-    def _flush_soon(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._flush_s, self._due.set)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     async def _run(self) -> None:
         while True:
             await self._due.wait()
             self._due.clear()
-            self._stop_timer()
             await self._send_all()
             if self._closing:
                 return

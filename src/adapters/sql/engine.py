@@ -123,8 +123,8 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    """Every statement is to find its rows by an index, and to be planned for the tables as they are: a plan kept from the first minute of an
-    empty database, which has no statistics, reads all open records for each send."""
+    """Every statement is to find its rows by an index, and to be planned for the tables as they are: a plan that is kept from the first
+    minute of an empty database, which has no statistics, reads all open records for each send."""
     cursor = connection.cursor()
     cursor.execute("SET plan_cache_mode = force_custom_plan")
     for scans_and_joins in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
@@ -105,21 +105,28 @@ async def open_record_count(connection: AsyncConnection) -> int:
     return found.scalar_one()
 
 
+_asked = (
+    select(*MESSAGE)
+    .where(
+        messages.c.session_id == bindparam("of_session"),
+        messages.c.seq <= bindparam("up_to_seq"),
+        messages.c.msg_type == MessageType.TEXT,
+    )
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("at_most"))
+    .subquery("asked")
+)
+_reply = messages.alias("reply")
+_WINDOW = (
+    select(*columns_of(_asked, Message), *columns_of(_reply, Message))
+    .outerjoin_from(_asked, records, and_(records.c.user_message_id == _asked.c.message_id, _asked.c.seq < bindparam("up_to_seq")))
+    .outerjoin(_reply, _reply.c.message_id == records.c.ai_message_id)
+    .order_by(_asked.c.seq.desc())
+)
+
+
 async def window(connection: AsyncConnection, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-    asked = (
-        select(*MESSAGE)
-        .where(messages.c.session_id == session_id, messages.c.seq <= user_seq, messages.c.msg_type == MessageType.TEXT)
-        .order_by(messages.c.seq.desc())
-        .limit(limit)
-        .subquery("asked")
-    )
-    reply = messages.alias("reply")
-    found = await connection.execute(
-        select(*columns_of(asked, Message), *columns_of(reply, Message))
-        .outerjoin_from(asked, records, and_(records.c.user_message_id == asked.c.message_id, asked.c.seq < user_seq))
-        .outerjoin(reply, reply.c.message_id == records.c.ai_message_id)
-        .order_by(asked.c.seq.desc())
-    )
+    found = await connection.execute(_WINDOW, {"of_session": session_id, "up_to_seq": user_seq, "at_most": limit})
     newest_first: dict[str, Message] = {}
     for row in found:
         question, answer = (Message(*values) if values[0] is not None else None for values in split(row, Message))

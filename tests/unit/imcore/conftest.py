@@ -13,6 +13,7 @@ from adapters.memory.reply_meter import MemoryReplyMeter
 from adapters.memory.reply_queue import MemoryReplyQueue
 from imcore.chat_record import ChatRecord
 from imcore.clock import utc_now
+from imcore.delta_window import DeltaWindow
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyEvent, ReplyFailed
 from imcore.ports import LLMChunk, LLMClient, Stored
 from imcore.reply_writers import ReplyWriters, WriterTimes
@@ -124,7 +125,7 @@ async def core() -> AsyncIterator[Core]:
 
     store = MemoryMessageStore(lambda: utc_now() + shift)
     queue, notifier, meter, llm = MemoryReplyQueue(), MemoryNotifier(), MemoryReplyMeter(), ScriptedLLM()
-    write = WriteReply(store, llm, notifier, queue, meter, store_patience_s=0.5)
+    write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier, window_s=0), store_patience_s=0.5)
     times = WriterTimes(lease_s=10, renew_s=0.01, sweep_s=0.01, waiting_s=60)
     writers = ReplyWriters(store, notifier, write, meter, slots=3, times=times)
     queue.listen(writers.offer)
