@@ -6,15 +6,16 @@ BIN      := .venv/bin
 RUN      := .venv/run-dependencies
 TEST     := .venv/test-dependencies
 LOAD     := .venv/load-dependencies
+PROFILE  ?= distributed
 LOCK     := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test properties chaos check fix migrate revision lock clean
+.PHONY: help setup run test properties chaos bench bench-compare loadtest compare capacity check fix migrate revision lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(TEST) ## install everything for work on the code
 
@@ -30,6 +31,24 @@ properties: $(TEST) ## ten thousand cases of each property (make test tries a fe
 
 chaos: $(TEST) ## kill and cut everything under load, count what is lost (options: ARGS="--list", docs/faults.md)
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+bench: $(LOAD) ## work per second of CPU, in turn with a reference (options: ARGS="--list", docs/benchmarks.md)
+	@$(BIN)/python -m loadtest.benchmarks $(ARGS)
+
+bench-compare: $(LOAD) ## this tree in turn with another commit: make bench-compare BASE=<commit>
+	@[ -n "$(BASE)" ] || { echo "say what to compare with: make bench-compare BASE=main" >&2; exit 2; }
+	@$(BIN)/python -m loadtest.benchmarks --base "$(BASE)" $(ARGS)
+
+loadtest: $(LOAD) ## users against one profile: make loadtest PROFILE=distributed USERS=200 (docs/loadtest.md)
+	@$(BIN)/python -m loadtest $(PROFILE) $(load-options) $(ARGS)
+
+compare: $(LOAD) ## two profiles in alternation: make compare A=embedded B=distributed ROUNDS=5
+	@$(BIN)/python -m loadtest.compare $(A) $(B) $(if $(ROUNDS),--rounds $(ROUNDS)) $(load-options) $(ARGS)
+
+capacity: $(LOAD) ## the most users that a profile carries on this machine: make capacity PROFILE=distributed
+	@$(BIN)/python -m loadtest.capacity $(PROFILE) $(load-options) $(ARGS)
+
+load-options = $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 check: $(LOAD) ## style, types, import rules, lock files, scripts
 	@$(BIN)/ruff check --quiet .
@@ -61,7 +80,7 @@ lock: .uv/bin/uv ## pin the dependencies of pyproject.toml anew (ARGS=--upgrade 
 	@$(LOCK) $(ARGS) --extra load --extra test -c requirements/test.txt -o requirements/load.txt
 
 clean: ## remove all that was installed and cached
-	@rm -rf .uv .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .uv .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installing

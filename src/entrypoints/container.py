@@ -19,6 +19,7 @@ from entrypoints.lifecycle import serving, working
 from entrypoints.metrics import Metrics
 from entrypoints.settings import Settings, WrongSettingsError
 from imcore.cancel_reply import CancelReply
+from imcore.delta_window import DeltaWindow
 from imcore.double_texting import DoubleTexting
 from imcore.live_replies import LiveReplies
 from imcore.ports import LLMClient, MessageStore, Notifier, ReplyMeter, ReplyQueue
@@ -88,6 +89,7 @@ def build_llm(settings: Settings) -> ClosableLLMClient:
             model=settings.llm_model,
             base_url=settings.llm_base_url,
             api_key=settings.llm_api_key,
+            client=settings.llm_client,
             fallback_models=settings.llm_fallback_models,
             timeout_s=settings.llm_timeout_s,
             first_token_timeout_s=settings.llm_first_token_timeout_s,
@@ -102,7 +104,7 @@ def build_writers(
 ) -> ReplyWriters:
     """What writes replies, in the worker and in embedded mode alike."""
     budget = PromptBudget(settings.system_prompt, settings.history_messages, settings.history_tokens)
-    write = WriteReply(store, llm, notifier, queue, meter, budget)
+    write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier), budget)
     merge_window_s = MERGE_WINDOW_S if settings.double_texting is DoubleTexting.MERGE else None
     return ReplyWriters(store, notifier, write, meter, slots=slots, merge_window_s=merge_window_s)
 

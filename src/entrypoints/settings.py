@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     llm_model: str | None = None
     llm_base_url: str | None = None
     llm_api_key: str | None = None
+    llm_client: Literal["lean", "chat-openai"] = "lean"
     llm_fallback_models: Annotated[tuple[str, ...], NoDecode] = ()
     llm_timeout_s: float = Field(default=60, gt=0)
     llm_first_token_timeout_s: float = Field(default=20, gt=0)

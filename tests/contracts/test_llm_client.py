@@ -52,8 +52,8 @@ def _chain() -> LangChainLLMClient:
     return LangChainLLMClient(prompt | _fake_model() | StrOutputParser(), name="chain")
 
 
-def _openai(server: OpenAIStandIn, mode: str = "stream") -> OpenAICompatibleLLMClient:
-    return OpenAICompatibleLLMClient("echo", base_url=server.base_url, api_key=SECRET, mode=mode)
+def _openai(kind: str = "lean", mode: str = "stream") -> Callable[[OpenAIStandIn], OpenAICompatibleLLMClient]:
+    return lambda server: OpenAICompatibleLLMClient("echo", base_url=server.base_url, api_key=SECRET, kind=kind, mode=mode)
 
 
 CASES = [
@@ -63,15 +63,17 @@ CASES = [
     Case("chat-model", lambda _: LangChainLLMClient(_fake_model(), name="fake"), "fake", says=lambda _: FIXED_REPLY),
     Case("chain", lambda _: _chain(), "chain", says=lambda _: FIXED_REPLY),
     Case("pirate", lambda _: LangChainLLMClient(pirate_chain.chain, name="pirate"), "pirate"),
-    Case("openai", _openai, "echo", counts_tokens=True),
-    Case("openai-whole", lambda server: _openai(server, "whole"), "echo", whole=True, counts_tokens=True),
-    Case("resilient", lambda server: ResilientLLMClient([_openai(server)]), "echo", counts_tokens=True),
+    Case("lean", _openai(), "echo", counts_tokens=True),
+    Case("lean-whole", _openai(mode="whole"), "echo", whole=True, counts_tokens=True),
+    Case("chat-openai", _openai("chat-openai"), "echo", counts_tokens=True),
+    Case("chat-openai-whole", _openai("chat-openai", "whole"), "echo", whole=True, counts_tokens=True),
+    Case("resilient", lambda server: ResilientLLMClient([_openai()(server)]), "echo", counts_tokens=True),
 ]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OpenAIStandIn]:
-    with OpenAIStandIn() as server:
+    with OpenAIStandIn(tokens_per_s=200) as server:  # so slowly that a reply cannot come in one read
         yield server
 
 

@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 Scenario = Callable[["LLMock"], object]
 
 
+@pytest.fixture(params=["lean", "chat-openai"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(params=["stream", "whole"])
-async def client(request: pytest.FixtureRequest, llmock: LLMock) -> AsyncIterator[ClosableLLMClient]:
-    options = LLMOptions(model="gpt-4o-mini", base_url=llmock.base_url(), mode=request.param)
+async def client(request: pytest.FixtureRequest, llmock: LLMock, kind: str) -> AsyncIterator[ClosableLLMClient]:
+    options = LLMOptions(model="gpt-4o-mini", base_url=llmock.base_url(), client=kind, mode=request.param)
     client = build_llm_client(options)
     yield client
     await client.close()
 
 
 @pytest.fixture
-async def hurried(llmock: LLMock) -> AsyncIterator[ClosableLLMClient]:
+async def hurried(llmock: LLMock, kind: str) -> AsyncIterator[ClosableLLMClient]:
     """One that waits neither for a first token nor between two of them for long."""
-    client = build_llm_client(LLMOptions(model="gpt-4o-mini", base_url=llmock.base_url(), timeout_s=0.5, first_token_timeout_s=0.5))
+    options = LLMOptions(model="gpt-4o-mini", base_url=llmock.base_url(), client=kind, timeout_s=0.5, first_token_timeout_s=0.5)
+    client = build_llm_client(options)
     yield client
     await client.close()
 

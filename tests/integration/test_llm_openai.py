@@ -48,13 +48,14 @@ def server(shared_server: OpenAIStandIn) -> OpenAIStandIn:
     return shared_server
 
 
-@pytest.fixture
-async def build(server: OpenAIStandIn) -> AsyncIterator[Build]:
-    """Builds a client as the settings would, with the server's address; closed at the end."""
+@pytest.fixture(params=["lean", "chat-openai"])
+async def build(server: OpenAIStandIn, request: pytest.FixtureRequest) -> AsyncIterator[Build]:
+    """Builds a client as the settings would, with the server's address and either value of IM_LLM_CLIENT; closed at the end."""
+    defaults = LLMOptions(model="echo", base_url=server.base_url, api_key=SECRET, client=request.param)
     clients: list[ClosableLLMClient] = []
 
     def build(**options: object) -> ClosableLLMClient:
-        clients.append(build_llm_client(replace(LLMOptions(model="echo", base_url=server.base_url, api_key=SECRET), **options)))
+        clients.append(build_llm_client(replace(defaults, **options)))
         return clients[-1]
 
     yield build
@@ -277,8 +278,9 @@ async def test_a_key_that_the_server_repeats_does_not_get_into_the_error(server:
 # Event loops
 
 
-def test_each_event_loop_has_connections_of_its_own(server: OpenAIStandIn) -> None:
-    client = OpenAICompatibleLLMClient("echo", base_url=server.base_url)
+@pytest.mark.parametrize("kind", ["lean", "chat-openai"])
+def test_each_event_loop_has_connections_of_its_own(server: OpenAIStandIn, kind: str) -> None:
+    client = OpenAICompatibleLLMClient("echo", base_url=server.base_url, kind=kind)
     replies: list[str] = []
     both = threading.Barrier(2)  # two loops live at once, a third one after them
 

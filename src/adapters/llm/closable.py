@@ -10,6 +10,9 @@ from imcore.prompt import Prompt
 ReplyMode = Literal["stream", "whole"]
 """Whether a reply comes piece by piece or in one piece."""
 
+ClientKind = Literal["lean", "chat-openai"]
+"""What speaks to an OpenAI-compatible server: see `OpenAICompatibleLLMClient`."""
+
 
 class ClosableLLMClient(LLMClient, Protocol):
     """An LLMClient whose owner closes it, on the event loop that used it."""

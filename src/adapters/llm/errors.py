@@ -6,6 +6,7 @@ alone takes a second), and those of OpenAI, Anthropic and others, made by one ge
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 
@@ -153,7 +154,8 @@ def _never_connected(error: Exception) -> bool:
 
 def _root_text(error: Exception) -> str:
     """What the innermost exception says: "Connection refused", where the SDK only says "Connection error"."""
-    return str(list(_causes(error))[-1])
+    root = list(_causes(error))[-1]
+    return "" if isinstance(root, asyncio.CancelledError) else str(root)  # a time limit at work, which has nothing to tell
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.llm.closable import ClosableLLMClient, ReplyMode
+from adapters.llm.closable import ClientKind, ClosableLLMClient, ReplyMode
 from adapters.llm.demo import DemoLLMClient
 from adapters.llm.errors import WrongLLMSettingsError
 
@@ -24,6 +24,7 @@ class LLMOptions:
     model: str | None = None
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    client: ClientKind = "lean"
     fallback_models: Sequence[str] = ()
     timeout_s: float = 60.0
     first_token_timeout_s: float = 20.0
@@ -72,6 +73,7 @@ def _openai_clients(options: LLMOptions, names: Sequence[str]) -> list[ClosableL
             name,
             base_url=options.base_url,
             api_key=options.api_key,
+            kind=options.client,
             mode=options.mode,
             read_timeout_s=max(options.timeout_s, patience_s),
             max_retries=options.max_retries,

@@ -8,14 +8,17 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 from weakref import WeakKeyDictionary
 
 from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient, Timeout
 from pydantic import SecretStr
 
-from adapters.llm.closable import ClosableLLMClient, ReplyMode
+from adapters.llm.aiohttp_transport import AiohttpClient
+from adapters.llm.closable import ClientKind, ClosableLLMClient, ReplyMode
 from adapters.llm.langchain import LangChainLLMClient
+from adapters.llm.lean_chat_openai import LeanChatOpenAI
 from adapters.llm.runnable_input import messages_of
 from imcore.errors import LLMRefusedError
 from imcore.ports import LLMChunk
@@ -35,6 +38,7 @@ _NO_KEY = "none"  # a server of one's own asks for no key, but the SDK refuses t
 class OpenAICompatibleLLMClient(ClosableLLMClient):
     """ChatOpenAI with explicit time limits, with usage counts wherever the server gives them, with connections of each event loop's own.
 
+    `kind` "lean" is `LeanChatOpenAI`, "chat-openai" the original, which is taken as well where the environment names a proxy.
     `read_timeout_s` is the longest silence on the wire. A request that was refused for now (408, 409, 429, 5xx) or not answered is
     repeated up to `max_retries` times, before its reply has begun; the server's Retry-After is obeyed, unless it is above
     `longest_wait_s`: then the error goes up at once.
@@ -46,6 +50,7 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
         *,
         base_url: str | None = None,
         api_key: str | None = None,
+        kind: ClientKind = "lean",
         mode: ReplyMode = "stream",
         read_timeout_s: float = 60.0,
         max_retries: int = 2,
@@ -54,6 +59,7 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
         self._model = model
         self._base_url = base_url or OPENAI_BASE_URL
         self._api_key = api_key or ""
+        self._lean = kind == "lean" and not getproxies().keys() - {"no"}  # NO_PROXY alone names none
         self._mode: ReplyMode = mode
         self._timeout = Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S)
         self._max_retries = max_retries
@@ -97,8 +103,9 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
         return self._of_loop[loop]
 
     def _build(self) -> _LoopClient:
-        http = DefaultAsyncHttpxClient(timeout=self._timeout, event_hooks={"response": [self._refuse_long_waits]})
-        chat = ChatOpenAI(
+        new_http, new_chat = (AiohttpClient, LeanChatOpenAI) if self._lean else (DefaultAsyncHttpxClient, ChatOpenAI)
+        http = new_http(timeout=self._timeout, event_hooks={"response": [self._refuse_long_waits]})
+        chat = new_chat(
             model=self._model,
             base_url=self._base_url,
             api_key=SecretStr(self._api_key or _NO_KEY),

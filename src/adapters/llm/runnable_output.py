@@ -99,6 +99,8 @@ class Transcript:
         match output:
             case str():
                 return output
+            case AIMessage(content=str() as text):  # the same as `output.text`, for less
+                return text
             case AIMessage():
                 return output.text
             case BaseMessage():  # of a tool or of the user: not the AI's text

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, select
+from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
+from adapters.sql.connection import POSTGRESQL, connection_over
+from adapters.sql.engine import WHOLE_TABLE_WAYS
 from adapters.sql.schema import messages, records
 from imcore.chat_record import ReplyStatus
 from imcore.message import MessageType
@@ -17,7 +21,7 @@ from imcore.ports import Audit
 
 async def audit(connection: AsyncConnection, *, older_than_s: float) -> Audit:
     """One scan for each count, of all that was made before `older_than_s` ago by the database's clock."""
-    before = await database_now(connection) - timedelta(seconds=older_than_s)
+    before = await database_now(await connection_over(connection)) - timedelta(seconds=older_than_s)
     queries = {
         "messages_without_record": _messages_without_record(before),
         "records_not_final": _records_not_final(before),
@@ -25,7 +29,21 @@ async def audit(connection: AsyncConnection, *, older_than_s: float) -> Audit:
         "replies_without_record": _replies_without_record(before),
         "double_replies": _double_replies(before),
     }
-    return Audit(**{name: (await connection.execute(query)).scalar_one() for name, query in queries.items()})
+    async with _whole_tables(connection):
+        return Audit(**{name: (await connection.execute(query)).scalar_one() for name, query in queries.items()})
+
+
+@asynccontextmanager
+async def _whole_tables(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Let PostgreSQL read and join them meanwhile, which our connections forbid."""
+    ways = WHOLE_TABLE_WAYS if connection.dialect.name == POSTGRESQL else ()
+    for way in ways:
+        await connection.execute(text(f"SET {way} = on"))
+    try:
+        yield
+    finally:
+        for way in ways:
+            await connection.execute(text(f"SET {way} = off"))
 
 
 Count = Select[int]

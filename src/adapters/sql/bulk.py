@@ -11,13 +11,11 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ARRAY, JSON, Column, ColumnElement, Dialect, String, Table, Text, any_, bindparam, cast, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeDecorator
 
 from adapters.sql.columns import JsonObject, json_text
-
-POSTGRESQL = "postgresql"
+from adapters.sql.connection import POSTGRESQL, Connection
 
 Row = Mapping[str, Any]
 
@@ -27,17 +25,17 @@ class BulkInsert:
 
     def __init__(self, table: Table, *names: str) -> None:
         columns = [table.c[name] for name in names]
-        given = _recordset(columns)
+        given = recordset(columns)
         self._texts = _names_of_json(columns)
         self._by_document = insert(table).from_select(names, select(*given.c))
         self._by_row = insert(table)
 
-    async def __call__(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    async def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Each row has a value for every column."""
         if not rows:
             return
-        if connection.dialect.name == POSTGRESQL:
-            await connection.execute(self._by_document, {"rows": _document(rows, self._texts)})
+        if connection.dialect == POSTGRESQL:
+            await connection.execute(self._by_document, {"rows": document(rows, self._texts)})
         else:
             await connection.execute(self._by_row, rows)
 
@@ -47,18 +45,18 @@ class BulkUpdate:
 
     def __init__(self, table: Table, key: str, *names: str) -> None:
         columns = [table.c[name] for name in names]
-        given = _recordset([table.c[key], *columns])
+        given = recordset([table.c[key], *columns])
         self._texts = _names_of_json(columns)
         self._by_document = update(table).where(table.c[key] == given.c[key]).values({name: given.c[name] for name in names})
         by_key = table.c[key] == bindparam(f"new_{key}")
         self._by_row = update(table).where(by_key).values({name: bindparam(f"new_{name}") for name in names})
 
-    async def __call__(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    async def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Each row has a value for the key and for every column."""
         if not rows:
             return
-        if connection.dialect.name == POSTGRESQL:
-            await connection.execute(self._by_document, {"rows": _document(rows, self._texts)})
+        if connection.dialect == POSTGRESQL:
+            await connection.execute(self._by_document, {"rows": document(rows, self._texts)})
         else:
             await connection.execute(self._by_row, [{f"new_{name}": value for name, value in row.items()} for row in rows])
 
@@ -81,7 +79,8 @@ class _TextArray(TypeDecorator[Sequence[str]]):
         return '{"' + '","'.join(items) + '"}' if value else "{}"
 
 
-def _recordset(columns: Sequence[Column[Any]]) -> TableValuedAlias:
+def recordset(columns: Sequence[Column[Any]]) -> TableValuedAlias:
+    """The rows that are given as the parameter `rows`, see `document`; PostgreSQL only."""
     fields = [Column(column.name, column.type) for column in columns]
     document = cast(bindparam("rows", type_=Text), JSON)
     return func.json_to_recordset(document).table_valued(*fields, name="given").render_derived(with_types=True)
@@ -91,7 +90,7 @@ def _names_of_json(columns: Sequence[Column[Any]]) -> list[str]:
     return [column.name for column in columns if isinstance(column.type, JsonObject)]
 
 
-def _document(rows: Sequence[Row], texts: Sequence[str]) -> str:
+def document(rows: Sequence[Row], texts: Sequence[str] = ()) -> str:
     """`texts` are the columns that hold a JSON object as text."""
     if texts:
         rows = [{**row, **{name: json_text(row[name]) for name in texts}} for row in rows]

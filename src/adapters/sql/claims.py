@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.bulk import BulkUpdate, among
 from adapters.sql.clock import database_now
+from adapters.sql.connection import Connection
 from adapters.sql.locks import LeaseState, lock_leases, lock_sessions
 from adapters.sql.rows import RECORD
 from adapters.sql.schema import records
@@ -39,12 +39,12 @@ def is_held(record: ChatRecord | LeaseState | None, lease: Lease) -> bool:
     return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
 
 
-_begin_records = BulkUpdate(records, "record_id", "attempt", "leader_id", "lease_expires_at", "response_content", "updated_at")
+_begin_records = BulkUpdate(records, "record_id", "attempt", "leader_id", "lease_expires_at", "response_content")
 _extend_leases = BulkUpdate(records, "record_id", "lease_expires_at")
 _keep_texts = BulkUpdate(records, "record_id", "response_content")
 
 
-async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
+async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
     """One step for many claims; of several for the same session the first can win."""
     wanted = {claim.session_id: claim for claim in reversed(claims)}
     await lock_sessions(connection, wanted)
@@ -61,11 +61,11 @@ async def claim_all(connection: AsyncConnection, claims: Sequence[Claim]) -> lis
     return [leaders.pop(claim.session_id, None) for claim in claims]
 
 
-async def _candidates(connection: AsyncConnection, claims: Collection[Claim]) -> dict[str, list[ChatRecord]]:
+async def _candidates(connection: Connection, claims: Collection[Claim]) -> dict[str, list[ChatRecord]]:
     """By session, locked, oldest first: its oldest open record and any other that has a lease (after a retry the oldest may not be the
     one that runs), what shares a reply already, and what could be merged."""
     rows = await connection.execute(
-        _locking_candidates(connection.dialect.name),
+        _locking_candidates(connection.dialect),
         {
             "session_ids": sorted(claim.session_id for claim in claims),
             "merging_ids": sorted(claim.session_id for claim in claims if claim.merge),
@@ -112,10 +112,13 @@ def _group(rows: Sequence[ChatRecord], *, merge: bool) -> list[ChatRecord]:
 
 
 def _begin(group: Sequence[ChatRecord], now: datetime, lease_s: float) -> list[ChatRecord]:
-    """The next attempt, with the text that the last one left; what is stored of it is cleared. The leader alone has the lease."""
+    """The next attempt, with the text that the last one left; what is stored of it is cleared. The leader alone has the lease.
+
+    `updated_at` stays: it is in an index, without it PostgreSQL changes the row in place.
+    """
     leader, *merged = group
-    begun = replace(leader, attempt=leader.attempt + 1, lease_expires_at=now + timedelta(seconds=lease_s), updated_at=now)
-    return [begun, *(replace(record, attempt=begun.attempt, updated_at=now) for record in merged)]
+    begun = replace(leader, attempt=leader.attempt + 1, lease_expires_at=now + timedelta(seconds=lease_s))
+    return [begun, *(replace(record, attempt=begun.attempt) for record in merged)]
 
 
 def _others(candidates: Mapping[str, Sequence[ChatRecord]], claimed: Mapping[str, Sequence[ChatRecord]]) -> list[str]:
@@ -134,17 +137,16 @@ def _begun_values(record: ChatRecord) -> dict[str, object]:
         "leader_id": record.leader_id,
         "lease_expires_at": record.lease_expires_at,
         "response_content": None,
-        "updated_at": record.updated_at,
     }
 
 
-async def _revoke(connection: AsyncConnection, record_ids: Sequence[str]) -> None:
+async def _revoke(connection: Connection, record_ids: Sequence[str]) -> None:
     """Take away leases that ran out, so that a writer which wakes up late cannot renew one beside the new claim."""
     if record_ids:
         await connection.execute(update(records).where(records.c.record_id.in_(record_ids)).values(lease_expires_at=None))
 
 
-async def renew_all(connection: AsyncConnection, renewals: Sequence[Renew]) -> list[Renewal]:
+async def renew_all(connection: Connection, renewals: Sequence[Renew]) -> list[Renewal]:
     """One step for many renewals."""
     stored = await lock_leases(connection, {reply.lease.record_id for renewal in renewals for reply in renewal.running})
     now = await database_now(connection)
@@ -157,7 +159,7 @@ async def renew_all(connection: AsyncConnection, renewals: Sequence[Renew]) -> l
     return answers
 
 
-async def _extend(connection: AsyncConnection, held: Sequence[RunningReply], *, now: datetime, lease_s: float) -> None:
+async def _extend(connection: Connection, held: Sequence[RunningReply], *, now: datetime, lease_s: float) -> None:
     """Not `updated_at`: it is indexed, and this comes every second."""
     until = now + timedelta(seconds=lease_s)
     await _extend_leases(connection, [{"record_id": reply.lease.record_id, "lease_expires_at": until} for reply in held])
@@ -165,7 +167,7 @@ async def _extend(connection: AsyncConnection, held: Sequence[RunningReply], *, 
     await _keep_texts(connection, [{"record_id": reply.lease.record_id, "response_content": {"text": reply.text}} for reply in grown])
 
 
-async def release_all(connection: AsyncConnection, leases: Sequence[Lease]) -> list[None]:
+async def release_all(connection: Connection, leases: Sequence[Lease]) -> list[None]:
     """One step for many hand-backs. The attempt does not count as one that failed, so the limit grows with it."""
     stored = await lock_leases(connection, {lease.record_id for lease in leases})
     held = sorted({lease.record_id for lease in leases if is_held(stored.get(lease.record_id), lease)})

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.sql.columns import UtcDateTime
+from adapters.sql.connection import Connection
 
 
 class DatabaseClock(FunctionElement[datetime]):
@@ -39,9 +39,9 @@ def _on_sqlite(_element: DatabaseClock, _compiler: SQLCompiler, **_: Any) -> str
 _NOW = select(DatabaseClock().label("now"))
 
 
-async def database_now(connection: AsyncConnection) -> datetime:
+async def database_now(connection: Connection) -> datetime:
     """Now by the database's clock, cut to milliseconds as all our times are."""
-    now: datetime = (await connection.execute(_NOW)).scalar_one()
+    now: datetime = (await connection.execute(_NOW))[0][0]
     return whole_ms(now)
 
 

@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.connection import Connection, connection_over
 from adapters.sql.engine import Engines
 from adapters.sql.failures import is_clash, is_cut, translated
 from imcore.errors import StoreUnavailableError
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
+Read = Callable[[AsyncConnection], Awaitable[T]]
+Work = Callable[[Connection], Awaitable[T]]
 
 STEP_TIMEOUT_S = 5.0
 MAX_TRIES = 5
@@ -31,7 +33,7 @@ class Database:
         self._step_timeout_s = step_timeout_s
         self._left: set[asyncio.Task[Any]] = set()
 
-    async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
+    async def read(self, work: Read[T], *, timeout_s: float | None = None) -> T:
         """Run `work`, which only reads."""
         return await self._within(timeout_s or self._step_timeout_s, self._tried(lambda: self._read_once(work)))
 
@@ -44,13 +46,18 @@ class Database:
         await asyncio.gather(*self._left, return_exceptions=True)
         await self.engines.dispose()
 
-    async def _read_once(self, work: Work[T]) -> T:
+    async def _read_once(self, work: Read[T]) -> T:
         async with self.engines.read.connect() as connection:
             return await work(connection)
 
     async def _write_once(self, work: Work[T]) -> T:
-        async with self.engines.write.connect() as connection:
-            answer = await work(connection)
+        async with self.engines.write.connect() as lent:
+            connection = await connection_over(lent)
+            try:
+                answer = await work(connection)
+            except BaseException:
+                await connection.rollback()
+                raise
             try:
                 await connection.commit()
             except DBAPIError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Select, select
 
-from adapters.sql.bulk import BulkUpdate
+from adapters.sql.bulk import BulkUpdate, among
 from adapters.sql.claims import is_held
+from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.rows import MESSAGE, values_of
 from adapters.sql.schema import messages, records
@@ -44,7 +46,7 @@ class _End:
     message: Message | None
 
 
-async def finish_all(connection: AsyncConnection, outcomes: Sequence[ReplyOutcome]) -> list[Message | Exception | None]:
+async def finish_all(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> list[Message | Exception | None]:
     """One step for many ends."""
     log = SessionLog(await lock_sessions(connection, {outcome.lease.session_id for outcome in outcomes}))
     stored = await lock_records(connection, {outcome.lease.record_id for outcome in outcomes})
@@ -67,7 +69,7 @@ async def finish_all(connection: AsyncConnection, outcomes: Sequence[ReplyOutcom
     return answers
 
 
-async def write_ends(connection: AsyncConnection, ended: Sequence[ChatRecord]) -> None:
+async def write_ends(connection: Connection, ended: Sequence[ChatRecord]) -> None:
     """Write the final state of the records; their messages are in the log."""
     await _end_records(connection, [values_of(record, _FINAL) for record in ended])
 
@@ -123,8 +125,13 @@ def _reply_ids_of_repetitions(outcomes: Sequence[ReplyOutcome], stored: dict[str
     return [record.ai_message_id for record in found if record.ai_message_id]
 
 
-async def _messages(connection: AsyncConnection, message_ids: Collection[str]) -> dict[str, Message]:
+async def _messages(connection: Connection, message_ids: Collection[str]) -> dict[str, Message]:
     if not message_ids:
         return {}
-    rows = await connection.execute(select(*MESSAGE).where(messages.c.message_id.in_(sorted(message_ids))))
-    return {row.message_id: Message(*row) for row in rows}
+    rows = await connection.execute(_finding(connection.dialect), {"message_ids": sorted(message_ids)})
+    return {row[0]: Message(*row) for row in rows}
+
+
+@cache
+def _finding(dialect: str) -> Select[Any]:
+    return select(*MESSAGE).where(among(dialect, messages.c.message_id, "message_ids"))

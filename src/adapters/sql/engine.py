@@ -17,6 +17,9 @@ MYSQL_LOCK_TIMEOUT_S = 5
 POOL_SIZE = 8
 SQLITE_READERS = 3
 
+WHOLE_TABLE_WAYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+"""PostgreSQL's settings that are off on our connections."""
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "postgresql": "postgresql+psycopg",
@@ -127,8 +130,8 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     minute of an empty database, which has no statistics, reads all open records for each send."""
     cursor = connection.cursor()
     cursor.execute("SET plan_cache_mode = force_custom_plan")
-    for scans_and_joins in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"):
-        cursor.execute(f"SET {scans_and_joins} = off")
+    for way in (*WHOLE_TABLE_WAYS, "jit"):
+        cursor.execute(f"SET {way} = off")
     cursor.close()
     connection.commit()
 

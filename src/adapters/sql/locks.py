@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.bulk import among
+from adapters.sql.connection import Connection
 from adapters.sql.rows import RECORD, SESSION
 from adapters.sql.schema import records, sessions
 from imcore.chat_record import ChatRecord, ReplyStatus
@@ -36,25 +36,25 @@ class LeaseState(NamedTuple):
         return self.status is ReplyStatus.PROCESSING
 
 
-async def lock_sessions(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, Session]:
+async def lock_sessions(connection: Connection, session_ids: Collection[str]) -> dict[str, Session]:
     """Those that exist, by id."""
-    rows = await connection.execute(_locking_sessions(connection.dialect.name), {"session_ids": sorted(session_ids)})
-    return {row.session_id: Session(*row) for row in rows}
+    rows = await connection.execute(_locking_sessions(connection.dialect), {"session_ids": sorted(session_ids)})
+    return {row[0]: Session(*row) for row in rows}
 
 
-async def lock_records(connection: AsyncConnection, record_ids: Collection[str]) -> dict[str, ChatRecord]:
+async def lock_records(connection: Connection, record_ids: Collection[str]) -> dict[str, ChatRecord]:
     """Those that exist, by id."""
-    rows = await connection.execute(_locking_records(connection.dialect.name), {"record_ids": sorted(record_ids)})
-    return {row.record_id: ChatRecord(*row) for row in rows}
+    rows = await connection.execute(_locking_records(connection.dialect), {"record_ids": sorted(record_ids)})
+    return {row[0]: ChatRecord(*row) for row in rows}
 
 
-async def lock_leases(connection: AsyncConnection, record_ids: Collection[str]) -> dict[str, LeaseState]:
+async def lock_leases(connection: Connection, record_ids: Collection[str]) -> dict[str, LeaseState]:
     """Of those that exist, by id: without their contents, for this comes every second."""
-    rows = await connection.execute(_locking_leases(connection.dialect.name), {"record_ids": sorted(record_ids)})
-    return {row.record_id: LeaseState(*row) for row in rows}
+    rows = await connection.execute(_locking_leases(connection.dialect), {"record_ids": sorted(record_ids)})
+    return {row[0]: LeaseState(*row) for row in rows}
 
 
-async def lock_groups(connection: AsyncConnection, of: Collection[ChatRecord]) -> dict[str, list[ChatRecord]]:
+async def lock_groups(connection: Connection, of: Collection[ChatRecord]) -> dict[str, list[ChatRecord]]:
     """The groups that these records, of locked sessions, are in: by leader, in the order of the messages.
 
     A group's records have one status, so an index leads to them. Only a leader ever holds a lease: the others need no order of locks.

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql import audit as audits
-from adapters.sql import claims, ends, reads, sends, user_moves
+from adapters.sql import claims, ends, reads, sends, user_moves, windows
+from adapters.sql.connection import Connection, connection_over
 from adapters.sql.database import STEP_TIMEOUT_S, Database
 from adapters.sql.engine import Engines
 from adapters.sql.group_commit import GroupCommit
@@ -25,6 +26,8 @@ from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply,
 from imcore.session import Session
 
 AUDIT_TIMEOUT_S = 600.0
+MAX_WINDOWS = 50
+"""In one query: each is up to 400 rows."""
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -43,9 +46,16 @@ class SqlAlchemyMessageStore(MessageStore):
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
         self._ends = self._grouped(ends.finish_all)
+        self._windows: GroupCommit[windows.Window, list[Message]] = GroupCommit(self._read_windows, max_items=MAX_WINDOWS)
+
+    async def _read_windows(self, asked: Sequence[windows.Window]) -> Sequence[list[Message]]:
+        async def read(connection: AsyncConnection) -> list[list[Message]]:
+            return await windows.read_all(await connection_over(connection), asked)
+
+        return await self._database.read(read)
 
     def _grouped(
-        self, write_all: Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+        self, write_all: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
     ) -> GroupCommit[Item, Answer]:
         return GroupCommit(lambda items: self._database.write(lambda connection: write_all(connection, items)))
 
@@ -57,7 +67,7 @@ class SqlAlchemyMessageStore(MessageStore):
 
     async def close(self) -> None:
         """Answer what was accepted, then close all connections."""
-        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends):
+        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends, self._windows):
             await batcher.close()
         await self._database.close()
 
@@ -147,7 +157,7 @@ class SqlAlchemyMessageStore(MessageStore):
         await self._releases.submit(lease)
 
     async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-        return await self._database.read(lambda connection: reads.window(connection, session_id, user_seq=user_seq, limit=limit))
+        return await self._windows.submit(windows.Window(session_id, user_seq, limit))
 
     async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:
         return await self._database.read(lambda connection: reads.due_sessions(connection, waiting_s=waiting_s, limit=limit))

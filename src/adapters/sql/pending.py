@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.bulk import among
+from adapters.sql.connection import Connection
 from adapters.sql.schema import records, sessions
 from imcore.chat_record import ReplyStatus
 from imcore.errors import RateLimitedError
@@ -22,12 +22,12 @@ def too_many_pending(max_pending: int) -> RateLimitedError:
     return RateLimitedError(f"{max_pending} replies are still to come; wait for one of them.", RETRY_AFTER_S)
 
 
-async def open_record_counts(connection: AsyncConnection, user_ids: Collection[str]) -> dict[str, int]:
+async def open_record_counts(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
     """By way of the users' sessions: there an index leads to the open records, however many have ended."""
     if not user_ids:
         return {}
-    counts = await connection.execute(_counting(connection.dialect.name), {"user_ids": sorted(user_ids)})
-    return {row.user_id: int(row.open_records) for row in counts}
+    counts = await connection.execute(_counting(connection.dialect), {"user_ids": sorted(user_ids)})
+    return {user_id: int(open_records) for user_id, open_records in counts}
 
 
 @cache

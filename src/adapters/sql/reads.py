@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, null, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
+from adapters.sql.connection import connection_over
 from adapters.sql.cursor import decoded, encoded
-from adapters.sql.rows import MESSAGE, RECORD, SESSION, columns_of, split
+from adapters.sql.rows import MESSAGE, RECORD, SESSION
 from adapters.sql.schema import messages, records, sessions
 from imcore.chat_record import ChatRecord, ReplyStatus
-from imcore.message import Message, MessageType
+from imcore.message import Message
 from imcore.ports import RecordPage
 from imcore.session import Session
 
@@ -105,39 +106,8 @@ async def open_record_count(connection: AsyncConnection) -> int:
     return found.scalar_one()
 
 
-_asked = (
-    select(*MESSAGE)
-    .where(
-        messages.c.session_id == bindparam("of_session"),
-        messages.c.seq <= bindparam("up_to_seq"),
-        messages.c.msg_type == MessageType.TEXT,
-    )
-    .order_by(messages.c.seq.desc())
-    .limit(bindparam("at_most"))
-    .subquery("asked")
-)
-_reply = messages.alias("reply")
-_WINDOW = (
-    select(*columns_of(_asked, Message), *columns_of(_reply, Message))
-    .outerjoin_from(_asked, records, and_(records.c.user_message_id == _asked.c.message_id, _asked.c.seq < bindparam("up_to_seq")))
-    .outerjoin(_reply, _reply.c.message_id == records.c.ai_message_id)
-    .order_by(_asked.c.seq.desc())
-)
-
-
-async def window(connection: AsyncConnection, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-    found = await connection.execute(_WINDOW, {"of_session": session_id, "up_to_seq": user_seq, "at_most": limit})
-    newest_first: dict[str, Message] = {}
-    for row in found:
-        question, answer = (Message(*values) if values[0] is not None else None for values in split(row, Message))
-        for line in (answer, question):
-            if line is not None:
-                newest_first.setdefault(line.message_id, line)  # a reply to several messages stays with the newest of them
-    return list(newest_first.values())[:limit][::-1]
-
-
 async def due_sessions(connection: AsyncConnection, *, waiting_s: float, limit: int) -> list[str]:
-    now = await database_now(connection)
+    now = await database_now(await connection_over(connection))
     other = records.alias("other")
     blocked = exists().where(  # by an older record that goes first, or by one that runs
         other.c.session_id == records.c.session_id,

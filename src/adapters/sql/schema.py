@@ -27,7 +27,7 @@ sessions = Table(
     Column("last_seq", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    Index(None, "user_id", "updated_at"),
+    Index(None, "user_id"),
     **MYSQL_OPTIONS,
 )
 
@@ -46,7 +46,7 @@ messages = Table(
     UniqueConstraint("message_id"),
     UniqueConstraint("session_id", "seq"),
     Index(None, "from_user_id"),
-    Index(None, "created_at"),
+    Index(None, "created_at", postgresql_using="brin"),
     **MYSQL_OPTIONS,
 )
 
@@ -80,11 +80,10 @@ records = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("record_id"),
     UniqueConstraint("user_message_id"),
-    Index(None, "ai_message_id"),  # records that share a reply name the same message
     Index(None, "session_id", "status", "user_seq"),  # the oldest open record of a session
     Index(None, "status", "created_at"),  # the sweep: open records, oldest first
     Index(None, "user_id", "id"),  # a user's records, newest first
     Index(None, "user_id", "updated_at"),  # what changed for a user while events were missed
-    Index(None, "created_at"),
+    Index(None, "created_at", postgresql_using="brin"),
     **MYSQL_OPTIONS,
 )

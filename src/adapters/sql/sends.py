@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.bulk import BulkInsert, among
 from adapters.sql.clock import DatabaseClock, whole_ms
+from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_sessions
 from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.rows import MESSAGE, RECORD, split, values_of
@@ -58,7 +58,7 @@ class Send:
         return self.double_texting in {DoubleTexting.REJECT, DoubleTexting.INTERRUPT}
 
 
-async def add_all(connection: AsyncConnection, sends: Sequence[Send]) -> list[Stored | Exception]:
+async def add_all(connection: Connection, sends: Sequence[Send]) -> list[Stored | Exception]:
     """One step for many sends, in the order in which they came."""
     log = SessionLog(await lock_sessions(connection, {send.message.session_id for send in sends}))
     # with the sessions locked, all that was ever stored in them is visible
@@ -154,12 +154,12 @@ def _repeated(message: Message, stored: Message, record: ChatRecord | None) -> S
     return Stored(stored, record, duplicate=True)
 
 
-async def _stored(connection: AsyncConnection, message_ids: Collection[str]) -> tuple[dict[str, _Known], datetime]:
+async def _stored(connection: Connection, message_ids: Collection[str]) -> tuple[dict[str, _Known], datetime]:
     """What is known by these ids, and the time by the database's clock: one query for both."""
-    found = (await connection.execute(_looking_up(connection.dialect.name), {"message_ids": sorted(message_ids)})).all()
-    pairs = [split(row[:-1], Message) for row in found if row.message_id is not None]
+    found = await connection.execute(_looking_up(connection.dialect), {"message_ids": sorted(message_ids)})
+    pairs = [split(row[:-1], Message) for row in found if row[0] is not None]
     known = {message[0]: (Message(*message), ChatRecord(*record) if record[0] else None) for message, record in pairs}
-    return known, whole_ms(found[0].now)
+    return known, whole_ms(found[0][-1])
 
 
 @cache
@@ -172,7 +172,7 @@ def _looking_up(dialect: str) -> Select[Any]:
     )
 
 
-async def _open_records(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
+async def _open_records(connection: Connection, session_ids: Collection[str]) -> dict[str, list[ChatRecord]]:
     """By session, locked, in the order of the messages; the sessions are locked too."""
     if not session_ids:
         return {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from adapters.sql.bulk import BulkInsert, BulkUpdate
+from adapters.sql.connection import Connection
 from adapters.sql.rows import values_of
 from adapters.sql.schema import messages, sessions
 from imcore.message import Message
@@ -48,7 +47,7 @@ class SessionLog:
         self._messages.append(message)
         return message
 
-    async def write(self, connection: AsyncConnection) -> None:
+    async def write(self, connection: Connection) -> None:
         touched = {message.session_id for message in self._messages}
         made = [self._sessions[session_id] for session_id in sorted(touched - self._locked.keys())]
         grown = [self._sessions[session_id] for session_id in sorted(touched & self._locked.keys())]

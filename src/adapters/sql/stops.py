@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from adapters.sql.bulk import BulkUpdate
+from adapters.sql.connection import Connection
 from adapters.sql.ends import reply_message, shared_end, write_ends
 from adapters.sql.rows import values_of
 from adapters.sql.schema import records
@@ -47,7 +46,7 @@ def stop(group: Sequence[ChatRecord], now: datetime, log: SessionLog) -> Stop:
     return Stop([replace(record, cancel_requested=True, updated_at=now) for record in group])
 
 
-async def write_stops(connection: AsyncConnection, stops: Sequence[Stop]) -> None:
+async def write_stops(connection: Connection, stops: Sequence[Stop]) -> None:
     """Write the records; their messages are in the log."""
     stopped = [record for stop in stops for record in stop.group]
     asked = [record for record in stopped if record.is_open]

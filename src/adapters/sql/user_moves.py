@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
+from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.schema import messages, records
@@ -35,7 +35,7 @@ _CLEARED = dict.fromkeys(
 )
 
 
-async def cancel(connection: AsyncConnection, user_id: str, record_id: str) -> ChatRecord | None:
+async def cancel(connection: Connection, user_id: str, record_id: str) -> ChatRecord | None:
     locked = await _lock(connection, user_id, record_id)
     if locked is None:
         return None
@@ -49,7 +49,7 @@ async def cancel(connection: AsyncConnection, user_id: str, record_id: str) -> C
     return next(record for record in stopped.group if record.record_id == record_id)
 
 
-async def retry(connection: AsyncConnection, user_id: str, record_id: str, *, max_pending: int | None) -> ChatRecord | None:
+async def retry(connection: Connection, user_id: str, record_id: str, *, max_pending: int | None) -> ChatRecord | None:
     locked = await _lock(connection, user_id, record_id)
     if locked is None:
         return None
@@ -76,17 +76,18 @@ async def retry(connection: AsyncConnection, user_id: str, record_id: str, *, ma
     return replace(record, **changes)  # type: ignore[arg-type]  # the values are of many types, by name
 
 
-async def _lock(connection: AsyncConnection, user_id: str, record_id: str) -> tuple[dict[str, Session], ChatRecord] | None:
+async def _lock(connection: Connection, user_id: str, record_id: str) -> tuple[dict[str, Session], ChatRecord] | None:
     """The user's own record and its session, locked."""
     own = select(records.c.session_id).where(records.c.record_id == record_id, records.c.user_id == user_id)
-    session_id = (await connection.execute(own)).scalar_one_or_none()
-    if session_id is None:
+    found = await connection.execute(own)
+    if not found:
         return None
+    session_id = found[0][0]
     sessions = await lock_sessions(connection, {session_id})
     return sessions, (await lock_records(connection, {record_id}))[record_id]
 
 
-async def _group(connection: AsyncConnection, record: ChatRecord) -> list[ChatRecord]:
+async def _group(connection: Connection, record: ChatRecord) -> list[ChatRecord]:
     """All records that share this one's reply, locked, the leader first."""
     groups = await lock_groups(connection, [record])
     return groups.get(record.answered_by, [record])

@@ -1,0 +1,80 @@
+"""Whole conversations: sent, stored, written by a model of 40 tokens in one second, streamed, stored. The model runs in the worker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from loadtest.benchmarks.benchmark import Benchmark, Claim, Sample, Trial, Variant, bound, ratio
+from loadtest.benchmarks.clients_process import clients, measure
+from loadtest.benchmarks.paced_model import FIRST_TOKEN_S, TEXT
+from loadtest.benchmarks.servers import Service, baseline, imcore
+
+USERS = (100, 1000)
+FULL_S = 15.0
+WARM_UP_S = 6.0
+MODEL = "loadtest.benchmarks.paced_model:model"
+FIGURES = (
+    "replies_per_cpu_s",
+    "replies_per_s",
+    "first_token_beyond_model_p50_ms",
+    "first_token_beyond_model_p99_ms",
+    "reply_p50_ms",
+    "reply_p99_ms",
+    "accept_p50_ms",
+    "accept_p99_ms",
+    "failures",
+)
+
+
+def conversations(service: Service, name: str, users: int, trial: Trial, expected: str | None) -> Sample:
+    with clients("conversations", port=service.port, users=users, service=name, expected=expected) as load:
+        seconds = trial.seconds(FULL_S)
+        sample = measure(service, load, seconds=seconds, counted="replies", per_cpu_s="replies_per_cpu_s", warm_up_s=WARM_UP_S)
+    return replace(sample, figures={**sample.figures, **_beyond_model(sample)})
+
+
+def of_baseline(users: int, trial: Trial) -> Sample:
+    with baseline(worker=True) as service:
+        return conversations(service, "baseline", users, trial, TEXT)
+
+
+def of_imcore(users: int, trial: Trial) -> Sample:
+    with imcore(trial.imcore, settings={"LLM": MODEL}) as service:
+        return conversations(service, "imcore", users, trial, TEXT)
+
+
+def _beyond_model(sample: Sample) -> dict[str, float]:
+    """What is left of the time to the first token without the model's own."""
+    return {
+        f"first_token_beyond_model_{part}_ms": sample.figures[f"first_token_{part}_ms"] - FIRST_TOKEN_S * 1000
+        for part in ("p50", "p99")
+        if f"first_token_{part}_ms" in sample.figures
+    }
+
+
+REPLIES = Benchmark(
+    name="replies",
+    title="Conversations, 40 tokens in 1 s, model in the worker's process; one API process, one worker, PostgreSQL, Redis",
+    variants=tuple(
+        variant
+        for users in USERS
+        for variant in (
+            Variant(f"baseline@{users}", partial(of_baseline, users)),
+            Variant(f"imcore@{users}", partial(of_imcore, users), is_imcore=True),
+        )
+    ),
+    figures=FIGURES,
+    claims=(
+        *(ratio(f"imcore@{users}", f"baseline@{users}", "replies_per_cpu_s", at_least=8) for users in USERS),
+        Claim(
+            "CPU of a reply: imcore@1000 ÷ imcore@100",
+            ("imcore@100", "imcore@1000"),
+            lambda figures: figures["imcore@100"]["replies_per_cpu_s"] / figures["imcore@1000"]["replies_per_cpu_s"],
+        ),
+        bound("imcore@100", "first_token_beyond_model_p50_ms", at_most=15),
+        bound("imcore@100", "first_token_beyond_model_p99_ms", at_most=60),
+        *(bound(f"imcore@{users}", "failures", at_most=0) for users in USERS),
+    ),
+    in_compare=True,
+)

@@ -1,0 +1,168 @@
+"""aiohttp beneath the OpenAI SDK: requests, retries, redirects and errors stay the SDK's, the bytes come at a fraction of the CPU time."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any, TypeVar
+
+import aiohttp
+import httpx2
+from openai import DefaultAsyncHttpxClient
+from yarl import URL
+
+BODY = "imcore_body"
+"""The extension of a response that holds its `AiohttpBody`."""
+
+READ_BUFFER_BYTES = 64 * 1024
+"""What a connection may hold unread before its server has to wait; twice that in a burst."""
+
+_NOT_PASSED_ON = {b"host", b"connection", b"content-length", b"accept-encoding"}
+_DECODED = {"content-encoding", "content-length"}
+_CUT = "peer closed connection without sending complete message body (incomplete chunked read)"
+_NO_ANSWER = "Server disconnected without sending a response."
+_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+
+_T = TypeVar("_T")
+
+
+class AiohttpClient(DefaultAsyncHttpxClient):
+    """The SDK's HTTP client over aiohttp. It knows no proxies, and belongs to the event loop of its first request."""
+
+    def __init__(self, *, timeout: httpx2.Timeout, event_hooks: Mapping[str, list[Callable[..., Any]]]) -> None:
+        super().__init__(timeout=timeout, event_hooks=event_hooks, transport=_AiohttpTransport())
+
+
+class AiohttpBody(httpx2.AsyncByteStream):
+    """The body of one response, decompressed; `request` is named in its errors."""
+
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx2.Request) -> None:
+        self._response = response
+        self._content = response.content
+        self._request = request
+        connection = response.connection
+        protocol = None if connection is None else connection.protocol
+        self._lost = None if protocol is None else protocol.closed  # without a connection the whole body is here already
+        if self._lost is not None:
+            self._lost.add_done_callback(self._break_off)
+
+    async def read(self) -> bytes:
+        """All that has come since the last call; waits for something to come. b"" at the end.
+
+        Raises:
+            httpx2.TransportError: silence for too long, or a broken connection, once everything before it was read.
+        """
+        if self._content.exception() is not None:
+            rest = self._content._read_nowait(-1)  # noqa: SLF001  (`read_nowait` would keep back what came before the connection broke)
+            if rest:
+                return rest
+        return await _translated(self._content.readany(), self._request)
+
+    async def gather(self, pause_s: float) -> None:
+        """Leave what comes to the kernel for `pause_s`: one read of many pieces costs little more than one of a single piece."""
+        connection = self._response.connection
+        transport = None if connection is None else connection.transport
+        if transport is None or transport.is_closing():  # the body was read to its end, or broke off
+            return
+        transport.pause_reading()
+        await asyncio.sleep(pause_s)
+        if not transport.is_closing():
+            transport.resume_reading()
+
+    async def end(self, within_s: float) -> None:
+        """Wait for the body's end: only then is its connection used again."""
+        with suppress(TimeoutError, aiohttp.ClientError):  # then it is not
+            async with asyncio.timeout(within_s):
+                await self._content.wait_eof()
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        while data := await self.read():
+            yield data
+
+    async def aclose(self) -> None:
+        """Close the connection at once; if the body was read to its end, the connection is already free for the next request."""
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._break_off)
+        self._response.close()
+
+    def _break_off(self, lost: asyncio.Future[None]) -> None:
+        """End a read that aiohttp forgets: it closes a connection that sends no HTTP any more, and leaves the reader waiting."""
+        if not lost.cancelled():
+            lost.exception()  # whatever it is, the reader hears of it below or heard of it before
+        if not self._content.is_eof() and self._content.exception() is None:
+            self._content.set_exception(aiohttp.ClientPayloadError())
+
+
+class _AiohttpTransport(httpx2.AsyncBaseTransport):
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        limits = request.extensions.get("timeout", {})
+        response = await _translated(
+            self._open_session().request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                data=await request.aread(),
+                headers=[(name.decode(), value.decode()) for name, value in request.headers.raw if name.lower() not in _NOT_PASSED_ON],
+                skip_auto_headers=("User-Agent", "Content-Type"),
+                allow_redirects=False,
+                ssl=_trusted() if request.url.scheme == "https" else True,
+                timeout=aiohttp.ClientTimeout(sock_connect=limits.get("connect"), sock_read=limits.get("read")),
+            ),
+            request,
+        )
+        body = AiohttpBody(response, request)
+        headers = [(name, value) for name, value in response.headers.items() if name.lower() not in _DECODED]
+        return httpx2.Response(response.status, headers=headers, stream=body, extensions={"http_version": b"HTTP/1.1", BODY: body})
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"Accept-Encoding": "identity"},  # compressing pieces of a few bytes costs both sides and delays them
+                read_bufsize=READ_BUFFER_BYTES,
+            )
+        return self._session
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that the SDK trusts by default."""
+    return httpx2.create_ssl_context()
+
+
+async def _translated(step: Awaitable[_T], request: httpx2.Request) -> _T:
+    """Await `step`, its errors told in the SDK's classes and words."""
+    try:
+        return await step
+    except _ERRORS as error:
+        failure = _in_httpx_words(error)
+    failure.request = request
+    raise failure  # out of the `except`: the innermost error is what a user gets to read
+
+
+def _in_httpx_words(error: Exception) -> httpx2.TransportError:  # noqa: PLR0911  (a table)
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return httpx2.ConnectTimeout("")
+        case TimeoutError():
+            return httpx2.ReadTimeout("")
+        case aiohttp.ClientConnectorError():
+            return httpx2.ConnectError(str(error.__cause__ or error))
+        case aiohttp.ClientPayloadError():
+            return httpx2.RemoteProtocolError(_CUT)
+        case aiohttp.ServerDisconnectedError():
+            return httpx2.RemoteProtocolError(_NO_ANSWER)
+        case aiohttp.ClientResponseError():
+            return httpx2.RemoteProtocolError(error.message)
+        case _:
+            return httpx2.ReadError(str(error))

@@ -1,0 +1,83 @@
+"""The last messages of sessions, for prompts: those of many replies that begin at the same time in one query, where the database can."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, Select, String, and_, bindparam, literal, select, true
+
+from adapters.sql.bulk import document, recordset
+from adapters.sql.connection import POSTGRESQL, Connection
+from adapters.sql.rows import MESSAGE, columns_of, split
+from adapters.sql.schema import messages, records
+from imcore.message import Message, MessageType
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The newest `limit` messages up to `user_seq`; of the replies none that came later."""
+
+    session_id: str
+    user_seq: int
+    limit: int
+
+
+async def read_all(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
+    """The messages of each window, oldest first."""
+    if connection.dialect == POSTGRESQL:
+        return await _read_together(connection, windows)
+    return [await _read_one(connection, window) for window in windows]
+
+
+async def _read_together(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
+    asked = [{"position": place, "session_id": window.session_id, "user_seq": window.user_seq} for place, window in enumerate(windows)]
+    found = await connection.execute(_MANY, {"rows": document(asked), "at_most": max(window.limit for window in windows)})
+    by_position: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
+    for position, *row in found:
+        by_position[position].append(row)
+    return [_messages(by_position[place], window.limit) for place, window in enumerate(windows)]
+
+
+async def _read_one(connection: Connection, window: Window) -> list[Message]:
+    found = await connection.execute(_ONE, {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit})
+    return _messages((row[1:] for row in found), window.limit)
+
+
+def _messages(newest_first: Iterable[Sequence[Any]], limit: int) -> list[Message]:
+    """Rows of a question and its answer. An answer to several questions stays with the newest of them."""
+    found: dict[str, Message] = {}
+    for row in newest_first:
+        question, answer = (Message(*values) if values[0] is not None else None for values in split(row, Message))
+        for line in (answer, question):
+            if line is not None:
+                found.setdefault(line.message_id, line)
+    return list(found.values())[:limit][::-1]
+
+
+def _select(
+    given: FromClause | None, position: ColumnElement[int], session_id: ColumnElement[str], user_seq: ColumnElement[int]
+) -> Select[Any]:
+    questions = (
+        select(*MESSAGE)
+        .where(messages.c.session_id == session_id, messages.c.seq <= user_seq, messages.c.msg_type == MessageType.TEXT)
+        .order_by(messages.c.seq.desc())
+        .limit(bindparam("at_most"))
+    )
+    asked: Any = questions.subquery("asked") if given is None else questions.lateral("asked")
+    source = asked if given is None else given.join(asked, true())
+    answer = messages.alias("answer")
+    return (
+        select(position.label("position"), *columns_of(asked, Message), *columns_of(answer, Message))
+        .select_from(source)
+        .outerjoin(records, and_(records.c.user_message_id == asked.c.message_id, asked.c.seq < user_seq))
+        .outerjoin(answer, answer.c.message_id == records.c.ai_message_id)
+        .order_by(*([] if given is None else [position]), asked.c.seq.desc())
+    )
+
+
+_given = recordset([Column("position", Integer), Column("session_id", String(48)), Column("user_seq", BigInteger)])
+_MANY = _select(_given, _given.c.position, _given.c.session_id, _given.c.user_seq)
+_ONE = _select(None, literal(0), bindparam("session_id", type_=String), bindparam("user_seq", type_=BigInteger))
