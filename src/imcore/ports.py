@@ -213,6 +213,10 @@ class MessageStore(Protocol):
         """
 
     @abstractmethod
+    async def has_waiting(self, session_id: str) -> bool:
+        """Whether the session has an open record without a lease: cheaper than a claim that finds none."""
+
+    @abstractmethod
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         """Extend the leases that are still held (record open, `attempt` unchanged, not handed back) and keep their text so far."""
 

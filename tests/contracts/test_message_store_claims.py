@@ -209,3 +209,23 @@ async def test_claims_renewals_and_ends_of_many_sessions_at_once_do_not_disturb_
     audit = await two_stores[0].audit(older_than_s=0)
     assert audit.records_not_final == await two_stores[0].open_record_count()
     assert audit.success_without_reply == audit.messages_without_record == audit.replies_without_record == audit.double_replies == 0
+
+
+async def test_a_session_has_something_waiting_from_a_send_to_its_claim(message_store: MessageStore) -> None:
+    assert not await message_store.has_waiting("alice")
+    await send(message_store)
+    assert await message_store.has_waiting("alice")
+    first = await claim(message_store)
+    assert not await message_store.has_waiting("alice")
+    await send(message_store)
+    assert await message_store.has_waiting("alice")
+    await message_store.finish(outcome(first))
+    assert await message_store.has_waiting("alice")
+    assert not await message_store.has_waiting("bob")
+
+
+async def test_a_reply_that_was_handed_back_waits_again(message_store: MessageStore) -> None:
+    await send(message_store)
+    lease = await claim(message_store)
+    await message_store.release(lease)
+    assert await message_store.has_waiting("alice")

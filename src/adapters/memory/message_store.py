@@ -204,6 +204,9 @@ class MemoryMessageStore(MemoryTables, MessageStore):
         anew = self._keep(self._records[oldest.record_id], lease_expires_at=now + timedelta(seconds=lease_s))
         return replace(anew, response_content=oldest.response_content)
 
+    async def has_waiting(self, session_id: str) -> bool:
+        return any(record.lease_expires_at is None for record in self._open_of(session_id))
+
     def _merge(self, group: Sequence[ChatRecord]) -> None:
         if len(group) > 1:
             for record in group:

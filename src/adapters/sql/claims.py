@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, update
 
 from adapters.sql.bulk import BulkUpdate, among
-from adapters.sql.clock import database_now
-from adapters.sql.connection import Connection
+from adapters.sql.clock import DatabaseClock, database_now, whole_ms
+from adapters.sql.connection import PLAN_ANEW, Connection
 from adapters.sql.locks import LeaseState, lock_leases, lock_sessions
 from adapters.sql.rows import RECORD
 from adapters.sql.schema import records
@@ -39,6 +39,8 @@ def is_held(record: ChatRecord | LeaseState | None, lease: Lease) -> bool:
     return record is not None and record.is_open and record.attempt == lease.attempt and record.lease_expires_at is not None
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 _begin_records = BulkUpdate(records, "record_id", "attempt", "leader_id", "lease_expires_at", "response_content")
 _extend_leases = BulkUpdate(records, "record_id", "lease_expires_at")
 _keep_texts = BulkUpdate(records, "record_id", "response_content")
@@ -48,8 +50,7 @@ async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[Cha
     """One step for many claims; of several for the same session the first can win."""
     wanted = {claim.session_id: claim for claim in reversed(claims)}
     await lock_sessions(connection, wanted)
-    candidates = await _candidates(connection, wanted.values())
-    now = await database_now(connection)
+    candidates, now = await _candidates(connection, wanted.values())
     claimed = {
         session_id: _begin(_group(rows, merge=wanted[session_id].merge), now, wanted[session_id].lease_s)
         for session_id, rows in candidates.items()
@@ -61,9 +62,9 @@ async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[Cha
     return [leaders.pop(claim.session_id, None) for claim in claims]
 
 
-async def _candidates(connection: Connection, claims: Collection[Claim]) -> dict[str, list[ChatRecord]]:
+async def _candidates(connection: Connection, claims: Collection[Claim]) -> tuple[dict[str, list[ChatRecord]], datetime]:
     """By session, locked, oldest first: its oldest open record and any other that has a lease (after a retry the oldest may not be the
-    one that runs), what shares a reply already, and what could be merged."""
+    one that runs), what shares a reply already, and what could be merged. And the time, which nobody needs where there is none."""
     rows = await connection.execute(
         _locking_candidates(connection.dialect),
         {
@@ -72,9 +73,9 @@ async def _candidates(connection: Connection, claims: Collection[Claim]) -> dict
         },
     )
     by_session = defaultdict(list)
-    for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
+    for record in sorted((ChatRecord(*row[:-1]) for row in rows), key=lambda record: record.user_seq):
         by_session[record.session_id].append(record)
-    return by_session
+    return by_session, whole_ms(max((row[-1] for row in rows), default=_NEVER))
 
 
 @cache
@@ -86,7 +87,7 @@ def _locking_candidates(dialect: str) -> Select[Any]:
         .scalar_subquery()
     )
     return (
-        select(*RECORD)
+        select(*RECORD, DatabaseClock().label("now"))
         .where(
             among(dialect, records.c.session_id, "session_ids"),
             records.c.status == ReplyStatus.PROCESSING,
@@ -99,6 +100,7 @@ def _locking_candidates(dialect: str) -> Select[Any]:
         )
         .order_by(records.c.record_id)
         .with_for_update()
+        .execution_options(**{PLAN_ANEW: True})
     )
 
 
@@ -144,6 +146,26 @@ async def _revoke(connection: Connection, record_ids: Sequence[str]) -> None:
     """Take away leases that ran out, so that a writer which wakes up late cannot renew one beside the new claim."""
     if record_ids:
         await connection.execute(update(records).where(records.c.record_id.in_(record_ids)).values(lease_expires_at=None))
+
+
+async def waiting_all(connection: Connection, session_ids: Sequence[str]) -> list[bool]:
+    """Of each session, whether it has an open record without a lease."""
+    rows = await connection.execute(_finding_waiting(connection.dialect), {"session_ids": sorted(set(session_ids))})
+    waiting = {session_id for (session_id,) in rows}
+    return [session_id in waiting for session_id in session_ids]
+
+
+@cache
+def _finding_waiting(dialect: str) -> Select[Any]:
+    return (
+        select(records.c.session_id)
+        .where(
+            among(dialect, records.c.session_id, "session_ids"),
+            records.c.status == ReplyStatus.PROCESSING,
+            records.c.lease_expires_at.is_(None),
+        )
+        .execution_options(**{PLAN_ANEW: True})
+    )
 
 
 async def renew_all(connection: Connection, renewals: Sequence[Renew]) -> list[Renewal]:

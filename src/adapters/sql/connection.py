@@ -19,6 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 POSTGRESQL = "postgresql"
 
+PLAN_ANEW = "plan_anew"
+"""The execution option of a statement that PostgreSQL is to plan each time. It keeps the plans of all others; but one that looks for open
+records and was planned for an empty database, which has no statistics, may read all of them for ever after."""
+
 Row = Sequence[Any]
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any] | None
@@ -74,7 +78,7 @@ class _OverDriver(Connection):
         assert not isinstance(values, Sequence)  # noqa: S101  # here many rows are one document, see `bulk`
         prepared = _prepared(statement, self._connection.dialect)
         try:
-            cursor = await self._driver.execute(prepared.text, prepared.values(values or {}))
+            cursor = await self._driver.execute(prepared.text, prepared.values(values or {}), prepare=prepared.prepare)
             return prepared.rows(await cursor.fetchall()) if cursor.description else ()
         except DriverError as error:
             raise await self._translated(error, prepared.text) from error
@@ -106,6 +110,7 @@ class _Prepared:
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = cast("Any", statement).compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self.text: str = compiled.string
+        self.prepare = False if statement.get_execution_options().get(PLAN_ANEW) else None
         self._process: dict[str, Processor] = {name: _bind_processor(bind.type, dialect) for name, bind in compiled.binds.items()}
         self._given = {name: self._processed(name, value) for name, value in compiled.construct_params(_check=False).items()}
         columns = statement.selected_columns if isinstance(statement, Select) else ()

@@ -126,10 +126,8 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    """Every statement is to find its rows by an index, and to be planned for the tables as they are: a plan that is kept from the first
-    minute of an empty database, which has no statistics, reads all open records for each send."""
+    """Every statement is to find its rows by an index, also by a plan that was made while the tables were small."""
     cursor = connection.cursor()
-    cursor.execute("SET plan_cache_mode = force_custom_plan")
     for way in (*WHOLE_TABLE_WAYS, "jit"):
         cursor.execute(f"SET {way} = off")
     cursor.close()

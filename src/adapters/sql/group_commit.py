@@ -17,7 +17,7 @@ MAX_BATCH_ITEMS = 500
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Collects the items of concurrent callers while a batch is being committed; nobody waits for company.
+    """Collects the items of concurrent callers while a batch is being committed; with a `gather_s` of 0 nobody waits for company.
 
     `commit` writes a batch in one transaction and returns, in the same order, an answer for each item: an exception among them goes
     to that item's caller alone. If it raises, the batch is halved and halved again, until the item that cannot be written is found
@@ -25,10 +25,15 @@ class GroupCommit(Generic[Item, Answer]):
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], *, max_items: int = MAX_BATCH_ITEMS
+        self,
+        commit: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        max_items: int = MAX_BATCH_ITEMS,
+        gather_s: float = 0.0,
     ) -> None:
         self._commit = commit
         self._max_items = max_items
+        self._gather_s = gather_s
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
         self._closed = False
@@ -51,6 +56,8 @@ class GroupCommit(Generic[Item, Answer]):
 
     async def _flush(self) -> None:
         try:
+            if self._gather_s > 0 and not self._closed:
+                await asyncio.sleep(self._gather_s)
             while self._waiting:
                 batch = list(islice(self._waiting, self._max_items))
                 for _ in batch:

@@ -26,6 +26,9 @@ from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply,
 from imcore.session import Session
 
 AUDIT_TIMEOUT_S = 600.0
+GATHER_ENDS_S = 0.02
+"""A reply's text is with its readers when it ends; its commit may wait for that of others."""
+
 MAX_WINDOWS = 50
 """In one query: each is up to 400 rows."""
 
@@ -45,8 +48,15 @@ class SqlAlchemyMessageStore(MessageStore):
         self._claims = self._grouped(claims.claim_all)
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
-        self._ends = self._grouped(ends.finish_all)
+        self._ends = self._grouped(ends.finish_all, gather_s=GATHER_ENDS_S)
+        self._waiting: GroupCommit[str, bool] = GroupCommit(self._read_waiting)
         self._windows: GroupCommit[windows.Window, list[Message]] = GroupCommit(self._read_windows, max_items=MAX_WINDOWS)
+
+    async def _read_waiting(self, session_ids: Sequence[str]) -> Sequence[bool]:
+        async def read(connection: AsyncConnection) -> list[bool]:
+            return await claims.waiting_all(await connection_over(connection), session_ids)
+
+        return await self._database.read(read)
 
     async def _read_windows(self, asked: Sequence[windows.Window]) -> Sequence[list[Message]]:
         async def read(connection: AsyncConnection) -> list[list[Message]]:
@@ -55,9 +65,9 @@ class SqlAlchemyMessageStore(MessageStore):
         return await self._database.read(read)
 
     def _grouped(
-        self, write_all: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+        self, write_all: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], *, gather_s: float = 0.0
     ) -> GroupCommit[Item, Answer]:
-        return GroupCommit(lambda items: self._database.write(lambda connection: write_all(connection, items)))
+        return GroupCommit(lambda items: self._database.write(lambda connection: write_all(connection, items)), gather_s=gather_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,7 +77,7 @@ class SqlAlchemyMessageStore(MessageStore):
 
     async def close(self) -> None:
         """Answer what was accepted, then close all connections."""
-        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends, self._windows):
+        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends, self._waiting, self._windows):
             await batcher.close()
         await self._database.close()
 
@@ -143,6 +153,9 @@ class SqlAlchemyMessageStore(MessageStore):
 
     async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
         return await self._claims.submit(claims.Claim(session_id, lease_s, merge))
+
+    async def has_waiting(self, session_id: str) -> bool:
+        return await self._waiting.submit(session_id)
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         return await self._renewals.submit(claims.Renew(running, lease_s))

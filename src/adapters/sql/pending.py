@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from adapters.sql.bulk import among
-from adapters.sql.connection import Connection
+from adapters.sql.connection import PLAN_ANEW, Connection
 from adapters.sql.schema import records, sessions
 from imcore.chat_record import ReplyStatus
 from imcore.errors import RateLimitedError
@@ -42,4 +42,5 @@ def _counting(dialect: str) -> Select[Any]:
         select(sessions.c.user_id, func.sum(of_session).label("open_records"))
         .where(among(dialect, sessions.c.user_id, "user_ids"))
         .group_by(sessions.c.user_id)
+        .execution_options(**{PLAN_ANEW: True})
     )

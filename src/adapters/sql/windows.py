@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, Select, String, and_, bindparam, literal, select, true
 
 from adapters.sql.bulk import document, recordset
-from adapters.sql.connection import POSTGRESQL, Connection
+from adapters.sql.connection import PLAN_ANEW, POSTGRESQL, Connection
 from adapters.sql.rows import MESSAGE, columns_of, split
 from adapters.sql.schema import messages, records
 from imcore.message import Message, MessageType
@@ -79,5 +79,5 @@ def _select(
 
 
 _given = recordset([Column("position", Integer), Column("session_id", String(48)), Column("user_seq", BigInteger)])
-_MANY = _select(_given, _given.c.position, _given.c.session_id, _given.c.user_seq)
+_MANY = _select(_given, _given.c.position, _given.c.session_id, _given.c.user_seq).execution_options(**{PLAN_ANEW: True})
 _ONE = _select(None, literal(0), bindparam("session_id", type_=String), bindparam("user_seq", type_=BigInteger))
