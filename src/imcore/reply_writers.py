@@ -151,8 +151,8 @@ class ReplyWriters:
                 await asyncio.sleep(self._merge_window_s)
             while not self._closing:
                 self._hinted.discard(session_id)
-                wrote = await self._write_next(session_id)
-                if session_id not in self._hinted and not (wrote and await self._store.has_waiting(session_id)):
+                goes_on = await self._write_next(session_id) and await self._store.has_waiting(session_id)
+                if not goes_on and session_id not in self._hinted:  # asked last: a hint may have come while we looked
                     break
         except IMError as error:
             log.warning("session left to recovery", extra={"session_id": session_id, "detail": error.detail})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from datetime import datetime
 
 from adapters.websocket import frames
 from adapters.websocket.close_codes import CloseCode
 from adapters.websocket.frames import Frame
-from adapters.websocket.outbox import Outbox, OutboxLimits
+from adapters.websocket.outbox import DEFAULT_LIMITS, Outbox, OutboxLimits
 from imcore.clock import utc_now
 from imcore.events import ReplyEvent
 from imcore.live_replies import LiveReplies
@@ -21,43 +22,41 @@ MAX_STREAMS_PER_USER = 50
 
 @dataclass(slots=True)
 class _Connected:
-    """One user's outboxes; `since` is when the first of them came."""
+    """One user's outboxes, few enough for a tuple: half the memory of a set; `since` is when the first of them came."""
 
     since: datetime
-    sockets: set[Outbox] = field(default_factory=set)
-    streams: set[Outbox] = field(default_factory=set)
+    outboxes: tuple[Outbox, ...] = ()
 
 
 class Hub:
     """Give `deliver` to the notifier as the one listener for events. Everything here runs on one event loop and never waits."""
 
-    def __init__(self, live: LiveReplies, *, max_connections_per_user: int = 10, outbox_limits: OutboxLimits | None = None) -> None:
+    def __init__(self, live: LiveReplies, *, max_connections_per_user: int = 10, outbox_limits: OutboxLimits = DEFAULT_LIMITS) -> None:
         self._live = live
         self._max_sockets = max_connections_per_user
-        self._limits = outbox_limits
+        self._new_outbox = partial(Outbox, self.snapshot, outbox_limits)
         self._users: dict[str, _Connected] = {}
         self._closing: CloseCode | None = None
 
     def open_socket(self, user_id: str) -> Outbox | None:
         """An outbox for all that the user is told, until it is `remove`d; None if the user has as many sockets as allowed."""
-        sockets = self._connected(user_id).sockets
-        return None if sum(not outbox.is_closed for outbox in sockets) >= self._max_sockets else self._add(sockets)
+        sockets = [outbox for outbox in self._outboxes(user_id) if outbox.record_id is None and not outbox.is_closed]
+        return None if len(sockets) >= self._max_sockets else self._add(user_id)
 
     def open_stream(self, user_id: str, record_id: str) -> Outbox | None:
         """An outbox for the events of one reply, until it is `remove`d; None if the user has as many streams as allowed.
 
         Unlike a socket a closed one counts as well: its response may still hang on a client that does not read.
         """
-        streams = self._connected(user_id).streams
-        return None if len(streams) >= MAX_STREAMS_PER_USER else self._add(streams, record_id)
+        streams = [outbox for outbox in self._outboxes(user_id) if outbox.record_id is not None]
+        return None if len(streams) >= MAX_STREAMS_PER_USER else self._add(user_id, record_id)
 
     def remove(self, user_id: str, outbox: Outbox) -> None:
         connected = self._users.get(user_id)
         if connected is None:
             return
-        connected.sockets.discard(outbox)
-        connected.streams.discard(outbox)
-        if not connected.sockets and not connected.streams:
+        connected.outboxes = tuple(other for other in connected.outboxes if other is not outbox)
+        if not connected.outboxes:
             del self._users[user_id]
 
     def deliver(self, user_id: str, event: ReplyEvent) -> None:
@@ -71,7 +70,7 @@ class Hub:
         except TypeError:  # orjson cannot encode an unpaired surrogate; nobody else's events may suffer from it
             log.exception("an event cannot be encoded; it is dropped", extra={"record_id": event.record_id})
             return
-        for outbox in (*connected.sockets, *connected.streams):
+        for outbox in connected.outboxes:
             outbox.offer(frame)
 
     def snapshot(self, record_id: str) -> Frame | None:
@@ -87,15 +86,17 @@ class Hub:
         """Close every connection, and from now on each new one at once."""
         self._closing = code
         for connected in list(self._users.values()):
-            for outbox in (*connected.sockets, *connected.streams):
+            for outbox in connected.outboxes:
                 outbox.close(code)
 
-    def _connected(self, user_id: str) -> _Connected:
-        return self._users.get(user_id) or self._users.setdefault(user_id, _Connected(utc_now()))
+    def _outboxes(self, user_id: str) -> tuple[Outbox, ...]:
+        connected = self._users.get(user_id)
+        return () if connected is None else connected.outboxes
 
-    def _add(self, outboxes: set[Outbox], record_id: str | None = None) -> Outbox:
-        outbox = Outbox(self.snapshot, self._limits, record_id=record_id)
-        outboxes.add(outbox)
+    def _add(self, user_id: str, record_id: str | None = None) -> Outbox:
+        outbox = self._new_outbox(record_id=record_id)
+        connected = self._users.setdefault(user_id, _Connected(utc_now()))
+        connected.outboxes = (*connected.outboxes, outbox)
         if self._closing is not None:
             outbox.close(self._closing)
         return outbox

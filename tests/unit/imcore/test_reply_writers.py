@@ -40,6 +40,25 @@ async def test_a_hint_that_comes_at_any_moment_of_a_drain_is_not_lost(core):
     assert texts(await core.ends(50)) == [str(number) for number in range(50)]
 
 
+async def test_a_hint_that_comes_while_the_session_is_looked_at_is_not_lost(core, monkeypatch):
+    look = core.store.has_waiting
+
+    async def look_a_moment_too_early(session_id):
+        found = await look(session_id)
+        if len(core.ended) == 1 and not found:
+            await core.send("alice", "two")
+            while "alice" not in core.writers._hinted:
+                await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(core.store, "has_waiting", look_a_moment_too_early)
+    core.writers.open()
+    core.llm.says("1")
+    core.llm.says("2")
+    await core.send("alice", "one")
+    assert texts(await core.ends(2)) == ["1", "2"]
+
+
 async def test_while_all_slots_are_taken_an_offer_waits(core):
     core.writers.open()
     core.deaf()
