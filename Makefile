@@ -12,7 +12,7 @@ LOCK     := $(UV) pip compile pyproject.toml --universal --generate-hashes --no-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup run test properties chaos bench bench-compare loadtest compare capacity check fix migrate revision lock clean
+.PHONY: help setup run test properties chaos bench bench-compare profile loadtest compare capacity check fix migrate revision lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(LOAD) ## work per second of CPU, in turn with a reference (options: ARG
 bench-compare: $(LOAD) ## this tree in turn with another commit: make bench-compare BASE=<commit>
 	@[ -n "$(BASE)" ] || { echo "say what to compare with: make bench-compare BASE=main" >&2; exit 2; }
 	@$(BIN)/python -m loadtest.benchmarks --base "$(BASE)" $(ARGS)
+
+profile: $(LOAD) ## flame graphs of API and worker under load, into build/profiles (options: ARGS="send")
+	@$(BIN)/python -m loadtest.benchmarks.profile $(ARGS)
 
 loadtest: $(LOAD) ## users against one profile: make loadtest PROFILE=distributed USERS=200 (docs/loadtest.md)
 	@$(BIN)/python -m loadtest $(PROFILE) $(load-options) $(ARGS)

@@ -155,7 +155,7 @@ def backing() -> Iterator[Backing]:
         yield Backing(postgres, stack.enter_context(ValkeyServer()), url)
 
 
-UNLIMITED = {"RATE_LIMIT": "off", "MAX_PENDING_REPLIES_PER_USER": 1_000_000, "MAX_QUEUE_DEPTH": 100_000_000, "LOG_LEVEL": "WARNING"}
+UNLIMITED = {"RATE_LIMIT": "off", "MAX_PENDING_REPLIES_PER_USER": 0, "MAX_QUEUE_DEPTH": 100_000_000, "LOG_LEVEL": "WARNING"}
 
 
 @dataclass(frozen=True, slots=True)

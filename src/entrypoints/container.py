@@ -127,12 +127,12 @@ class ApiContainer(containers.DeclarativeContainer):
         queue,
         notifier,
         max_message_chars=settings.provided.max_message_chars,
-        max_pending_replies=settings.provided.max_pending_replies_per_user,
+        max_pending_replies=settings.provided.max_pending,
         double_texting=settings.provided.double_texting,
     )
     read_history = providers.Singleton(ReadHistory, store)
     cancel_reply = providers.Singleton(CancelReply, store, queue, notifier)
-    retry_reply = providers.Singleton(RetryReply, store, queue, max_pending_replies=settings.provided.max_pending_replies_per_user)
+    retry_reply = providers.Singleton(RetryReply, store, queue, max_pending_replies=settings.provided.max_pending)
     resume_session = providers.Singleton(ResumeSession, store, live, hub.provided.deliver)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(

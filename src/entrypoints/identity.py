@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import time
@@ -49,7 +50,7 @@ class Tokens:
         self._algorithms = list(algorithms or (("RS256", "ES256", "EdDSA") if jwks_url else ("HS256",)))
         self._audience = audience
         self._issuer = issuer
-        self._verified: dict[str, tuple[Identity, float]] = {}
+        self._verified: dict[bytes, tuple[Identity, float]] = {}
 
     async def verify(self, token: str) -> Identity:
         """Whose token this is. One that was found genuine is taken for genuine for `TRUST_S` more seconds, until it expires.
@@ -59,12 +60,13 @@ class Tokens:
             InvalidUserIdError: genuine, but its `sub` is no user id of ours.
             IdentityProviderUnavailableError: nobody can tell, for the provider's keys cannot be fetched.
         """
-        identity, until = self._verified.get(token, (None, 0.0))
+        key = hashlib.sha256(token.encode()).digest()
+        identity, until = self._verified.get(key, (None, 0.0))
         if identity is None or time.time() >= until:
             identity = await self._verify(token)
             if len(self._verified) >= MAX_VERIFIED:
                 self._verified.clear()
-            self._verified[token] = identity, min(identity.expires_at, time.time() + TRUST_S)
+            self._verified[key] = identity, min(identity.expires_at, time.time() + TRUST_S)
         return identity
 
     async def _verify(self, token: str) -> Identity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -28,10 +29,14 @@ QUIET = (
 """Loggers that repeat what our own lines say, or say what users said; they speak from WARNING on."""
 
 
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request that is being served: on each of its log lines."""
+
+
 def configure_logs(settings: Settings, process: str) -> None:
-    """Send all logging of this process to stderr, and to `IM_LOG_FILE` too; a line carries `process` and the ids bound to its context."""
+    """Send all logging of this process to stderr, and to `IM_LOG_FILE` too; a line carries `process` and the `request_id`."""
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -60,6 +65,13 @@ def _renderer(log_format: str) -> list[structlog.types.Processor]:
     if log_format == "console":
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [structlog.processors.dict_tracebacks, structlog.processors.EventRenamer("message"), _json]
+
+
+def _add_request_id(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
 
 
 def _drop_colours(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

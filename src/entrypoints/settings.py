@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     rate_limit: str = "60/minute"
     max_message_chars: int = Field(default=8000, ge=1, le=100_000)
     max_connections_per_user: int = Field(default=10, ge=1)
-    max_pending_replies_per_user: int = Field(default=20, ge=1)
+    max_pending_replies_per_user: int = Field(default=20, ge=0)
     max_queue_depth: int = Field(default=10_000, ge=1)
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         if not self.embedded and not (self.jwt_secret or self.jwt_jwks_url):
             raise ValueError("IM_JWT_SECRET: needed with IM_REDIS_URL (at least 32 bytes, the same in every process), or IM_JWT_JWKS_URL")
         return self
+
+    @property
+    def max_pending(self) -> int | None:
+        """Of one user's replies; None for no limit."""
+        return self.max_pending_replies_per_user or None
 
     @property
     def embedded(self) -> bool:

@@ -13,7 +13,8 @@ def utc_now() -> datetime:
 
 def rfc3339(time: datetime) -> str:
     """`2026-01-31T08:15:00.123Z`"""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_rfc3339(text: str) -> datetime:

@@ -37,9 +37,8 @@ class DeltaWindow:
 
     def flush(self, draft: Draft) -> None:
         """Publish what waits of this reply: its end is next."""
-        if draft in self._waiting:
-            self._waiting.remove(draft)
-            self._publish(draft)
+        self._waiting.discard(draft)
+        self._publish(draft)
 
     def forget(self, draft: Draft) -> None:
         """Nothing more is to be told of it here."""
@@ -47,9 +46,8 @@ class DeltaWindow:
 
     def _publish_all(self) -> None:
         self._timer = None
-        waiting, self._waiting = self._waiting, set()
-        for draft in waiting:
-            self._publish(draft)
+        while self._waiting:
+            self._publish(self._waiting.pop())
 
     def _publish(self, draft: Draft) -> None:
         delta = draft.untold()

@@ -40,7 +40,8 @@ def reply_message_id(record_id: str) -> str:
 
 def _uuid7(unix_ms: int, random: int) -> str:
     high, low = random >> 62, random & ((1 << 62) - 1)
-    return str(uuid.UUID(int=(unix_ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low))
+    digits = f"{(unix_ms << 80) | (7 << 76) | (high << 64) | (2 << 62) | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def check_user_id(user_id: str) -> str:

@@ -161,7 +161,7 @@ class MessageStore(Protocol):
 
     @abstractmethod
     async def changed_since(self, user_id: str, since: datetime, *, limit: int) -> list[ChatRecord]:
-        """The user's own records that ended, or changed in another way, after `since`: their `updated_at` is later.
+        """The user's own records that were sent, ended, or were asked to stop after `since`: their `updated_at` is later.
 
         Oldest change first; of more than `limit` the latest. Without their `request_content`. The cost does not depend on how many
         records there are.

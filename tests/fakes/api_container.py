@@ -81,7 +81,7 @@ class MemoryContainer:
             self._queue,
             self._notifier,
             max_message_chars=settings.max_message_chars,
-            max_pending_replies=settings.max_pending_replies_per_user,
+            max_pending_replies=settings.max_pending,
             double_texting=settings.double_texting,
         )
 
@@ -92,7 +92,7 @@ class MemoryContainer:
         return CancelReply(self._store, self._queue, self._notifier)
 
     def retry_reply(self) -> RetryReply:
-        return RetryReply(self._store, self._queue, max_pending_replies=self._settings.max_pending_replies_per_user)
+        return RetryReply(self._store, self._queue, max_pending_replies=self._settings.max_pending)
 
     def resume_session(self) -> ResumeSession:
         return ResumeSession(self._store, self._live, self._hub.deliver)

@@ -391,7 +391,7 @@ async def test_more_connections_than_allowed_are_closed() -> None:
 
 
 async def test_a_quiet_socket_is_closed_as_idle() -> None:
-    async with ApiServer.running(socket_times=SocketTimes(idle_s=0.3)) as api, api.client() as client:
+    async with ApiServer.running(socket_times=SocketTimes(idle_s=0.3, look_s=0.1)) as api, api.client() as client:
         assert (await client.closed())[0] == 4408
 
 
@@ -406,7 +406,7 @@ async def test_a_client_that_does_not_read_is_closed_and_others_do_not_wait_for_
     container = MemoryContainer(llm, outbox_limits=limits)
     async with ApiServer.running(container, socket_times=SocketTimes(close_s=30)) as api, api.client(max_queue=1) as slow:
         async with api.client() as quick:
-            while not any(outbox.is_closed for outbox in container.hub()._users["ann"].sockets):
+            while not any(outbox.is_closed for outbox in container.hub()._users["ann"].outboxes):
                 await quick.send(type="message.send", msg_content="hi")
                 (await llm.asked()).end("x" * 100_000)
                 await quick.frame_of("reply.completed")

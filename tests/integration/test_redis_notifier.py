@@ -131,8 +131,8 @@ async def test_listeners_hear_of_a_gap_when_only_the_publisher_was_cut_off(broke
         rig.near.publish("ada", STARTED)
         await eventually(lambda: heard.events)
         client.client_kill_filter(_type="normal", skipme=True)
-        rig.near.publish("ada", STARTED)
         assert isinstance(rig.near, RedisNotifier)
+        rig.near.publish("ada", STARTED)
         await eventually(lambda: heard.gaps)
         assert rig.near.dropped == 1
         rig.near.publish("ada", STARTED)

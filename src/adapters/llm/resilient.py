@@ -11,6 +11,7 @@ import stamina
 
 from adapters.llm.closable import ClosableLLMClient, ReplyMode
 from adapters.llm.errors import retried_by_sdk
+from adapters.llm.time_limit import TimeLimit
 from imcore.errors import LLMError, LLMTimeoutError
 from imcore.ports import LLMChunk
 from imcore.prompt import Prompt
@@ -50,12 +51,13 @@ class ResilientLLMClient(ClosableLLMClient):
         return self._models[0].request(prompt)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        limit = TimeLimit(asyncio.get_running_loop().time() + self._timeout_s)
         first, rest = await self._begin(prompt)
-        async with aclosing(rest):
-            yield first
-            while chunk := await self._next(rest, deadline):
-                yield chunk
+        with limit:
+            async with aclosing(rest):
+                yield first
+                while chunk := await self._next(rest, limit):
+                    yield chunk
 
     async def close(self) -> None:
         for model in self._models:
@@ -84,10 +86,9 @@ class ResilientLLMClient(ClosableLLMClient):
             raise LLMTimeoutError(self._begin_limit) from None
         raise AssertionError("the last attempt returns or raises")
 
-    async def _next(self, chunks: AsyncGenerator[LLMChunk], deadline: float) -> LLMChunk | None:
+    async def _next(self, chunks: AsyncGenerator[LLMChunk], limit: TimeLimit) -> LLMChunk | None:
         try:
-            async with asyncio.timeout_at(deadline):
-                return await anext(chunks, None)
+            return await limit.wait(anext(chunks, None))
         except TimeoutError:
             raise LLMTimeoutError(f"The reply had no end within {self._timeout_s:g} s (IM_LLM_TIMEOUT_S).") from None
 

@@ -55,6 +55,8 @@ def input_of(runnable: Runnable[Any, Any]) -> ToInput:
 
 def described(to_input: ToInput, prompt: Prompt) -> dict[str, object]:
     """The input as JSON, for the record of what was sent."""
+    if to_input is messages_of:
+        return {"messages": as_json(prompt)}
     given = to_input(prompt)
     if isinstance(given, str):
         return {"messages": as_json(prompt[-1:])}

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from adapters.pubsub import wire
 from adapters.pubsub.outgoing import EVENTS, REQUESTS, Batch, Outgoing
-from imcore.events import ReplyEvent, WriterRequest
+from imcore.events import ReplyDelta, ReplyEvent, WriterRequest
 
 logger = logging.getLogger(__name__)
 
@@ -20,17 +20,19 @@ _GAPS = tuple(Batch(channel, wire.join([wire.GAP]), 0) for channel in (EVENTS, R
 
 
 class Publisher:
-    """Everything leaves at once, in order; what is added while a PUBLISH is on its way, or before the loop turns, leaves together.
+    """Text and requests leave at once, starts and ends up to `gather_s` seconds later, all in order; what waits leaves together.
 
     When a PUBLISH fails, its items and all that follow are dropped until Redis answers again. The first thing published then is a gap, so
     that every listener knows that it missed something. `published` and `dropped` count items, merged deltas as one.
     """
 
-    def __init__(self, client: Redis, *, batch_bytes: int) -> None:
+    def __init__(self, client: Redis, *, batch_bytes: int, gather_s: float = 0.01) -> None:
         self.published = 0
         self.dropped = 0
         self._client = client
         self._batch_bytes = batch_bytes
+        self._gather_s = gather_s
+        self._timer: asyncio.TimerHandle | None = None
         self._outgoing = Outgoing()
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -42,8 +44,10 @@ class Publisher:
     def add_event(self, user_id: str, event: ReplyEvent) -> None:
         if self._is_down or self._closing or not self._outgoing.add_event(user_id, event):
             self._lose(1)
-        else:
+        elif isinstance(event, ReplyDelta):
             self._due.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._gather_s, self._due.set)
 
     def add_request(self, request: WriterRequest) -> None:
         if self._is_down or self._closing or not self._outgoing.add_request(request):
@@ -62,6 +66,12 @@ class Publisher:
             await asyncio.wait([self._task], timeout=timeout_s)
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._stop_timer()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _lose(self, items: int) -> None:
         self.dropped += items
@@ -71,6 +81,7 @@ class Publisher:
         while True:
             await self._due.wait()
             self._due.clear()
+            self._stop_timer()
             await self._send_all()
             if self._closing:
                 return

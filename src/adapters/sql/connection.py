@@ -99,8 +99,9 @@ class _OverDriver(Connection):
         """As SQLAlchemy would raise it. The other connections of the pool are most likely as dead as this one."""
         is_cut = self._driver.closed
         if is_cut:
+            pool: Any = self._connection.engine.pool
+            pool._invalidate(await self._connection.get_raw_connection(), error, _checkin=False)  # noqa: SLF001  # as SQLAlchemy itself does
             await self._connection.invalidate(error)
-            await self._connection.engine.dispose()
         return DBAPIError.instance(text, None, error, DriverError, connection_invalidated=is_cut)
 
 

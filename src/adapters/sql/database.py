@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -56,7 +57,8 @@ class Database:
             try:
                 answer = await work(connection)
             except BaseException:
-                await connection.rollback()
+                with suppress(DBAPIError):  # of a connection that is cut; what went wrong before is what counts
+                    await connection.rollback()
                 raise
             try:
                 await connection.commit()

@@ -17,7 +17,10 @@ MAX_BATCH_ITEMS = 500
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Collects the items of concurrent callers while a batch is being committed; with a `gather_s` of 0 nobody waits for company.
+    """Collects the items of concurrent callers while a batch is being committed. One that comes alone is committed at once.
+
+    After a batch of several the next is begun `pause_s` later: under load that makes batches larger and each item cheaper. The first
+    batch is begun `gather_s` after its first item.
 
     `commit` writes a batch in one transaction and returns, in the same order, an answer for each item: an exception among them goes
     to that item's caller alone. If it raises, the batch is halved and halved again, until the item that cannot be written is found
@@ -30,10 +33,12 @@ class GroupCommit(Generic[Item, Answer]):
         *,
         max_items: int = MAX_BATCH_ITEMS,
         gather_s: float = 0.0,
+        pause_s: float = 0.0,
     ) -> None:
         self._commit = commit
         self._max_items = max_items
         self._gather_s = gather_s
+        self._pause_s = pause_s
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
         self._closed = False
@@ -63,6 +68,8 @@ class GroupCommit(Generic[Item, Answer]):
                 for _ in batch:
                     self._waiting.popleft()
                 await self._write([(item, answer) for item, answer in batch if not answer.cancelled()])
+                if len(batch) > 1 and self._pause_s > 0 and not self._closed:
+                    await asyncio.sleep(self._pause_s)
         finally:
             self._flusher = None
 

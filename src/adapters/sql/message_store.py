@@ -26,6 +26,9 @@ from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply,
 from imcore.session import Session
 
 AUDIT_TIMEOUT_S = 600.0
+PAUSE_S = 0.004
+"""Between commits while several callers wait at once."""
+
 GATHER_ENDS_S = 0.02
 """A reply's text is with its readers when it ends; its commit may wait for that of others."""
 
@@ -67,7 +70,9 @@ class SqlAlchemyMessageStore(MessageStore):
     def _grouped(
         self, write_all: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], *, gather_s: float = 0.0
     ) -> GroupCommit[Item, Answer]:
-        return GroupCommit(lambda items: self._database.write(lambda connection: write_all(connection, items)), gather_s=gather_s)
+        return GroupCommit(
+            lambda items: self._database.write(lambda connection: write_all(connection, items)), gather_s=gather_s, pause_s=PAUSE_S
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from datetime import datetime
+from functools import partial
 
 from adapters.websocket import frames
 from adapters.websocket.close_codes import CloseCode
 from adapters.websocket.frames import Frame
-from adapters.websocket.outbox import DEFAULT_LIMITS, Outbox, OutboxLimits
+from adapters.websocket.outbox import Outbox, OutboxLimits
 from imcore.clock import utc_now
 from imcore.events import ReplyEvent
 from imcore.live_replies import LiveReplies
@@ -31,10 +31,10 @@ class _Connected:
 class Hub:
     """Give `deliver` to the notifier as the one listener for events. Everything here runs on one event loop and never waits."""
 
-    def __init__(self, live: LiveReplies, *, max_connections_per_user: int = 10, outbox_limits: OutboxLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, live: LiveReplies, *, max_connections_per_user: int = 10, outbox_limits: OutboxLimits | None = None) -> None:
         self._live = live
         self._max_sockets = max_connections_per_user
-        self._new_outbox = partial(Outbox, self.snapshot, outbox_limits)
+        self._new_outbox = partial(Outbox, self.snapshot, outbox_limits or OutboxLimits())
         self._users: dict[str, _Connected] = {}
         self._closing: CloseCode | None = None
 

@@ -23,9 +23,6 @@ class OutboxLimits:
     hard_bytes: int = 1024 * 1024
 
 
-DEFAULT_LIMITS = OutboxLimits()
-
-
 class Outbox:
     """A queue of frames. `snapshot` gives a record's text so far as one delta frame, None if nobody knows it.
 
@@ -51,7 +48,7 @@ class Outbox:
     )
 
     def __init__(
-        self, snapshot: Callable[[str], Frame | None], limits: OutboxLimits = DEFAULT_LIMITS, *, record_id: str | None = None
+        self, snapshot: Callable[[str], Frame | None], limits: OutboxLimits | None = None, *, record_id: str | None = None
     ) -> None:
         self.record_id = record_id
         self.on_filled: Callable[[], None] | None = None
@@ -60,7 +57,7 @@ class Outbox:
         self.is_closed = False
         self.queued_bytes = 0
         self._snapshot = snapshot
-        self._limits = limits
+        self._limits = limits or OutboxLimits()
         self._queue: deque[Frame] | None = None
         self._stale: dict[str, None] | None = None  # in the order in which they became so
         self._filled: asyncio.Event | None = None
@@ -85,7 +82,8 @@ class Outbox:
         """The next frame; None if there is none now."""
         if self._queue:
             frame = self._queue.popleft()
-            self._count(-frame.size)
+            self.queued_bytes -= frame.size
+            self._note_calm()
             return frame
         self._queue = None
         while self._stale:
@@ -111,8 +109,9 @@ class Outbox:
         self._stale = None
         if code is None or not code.flush:
             self._queue = None
-            self._count(-self.queued_bytes)
-        self._filled, self._calm = _wake(self._filled), _wake(self._calm)
+            self.queued_bytes = 0
+        self._note_filled()
+        self._note_calm()
         if self.on_close is not None:
             self.on_close(code)
 
@@ -128,17 +127,22 @@ class Outbox:
         if self._queue is None:
             self._queue = deque()
         self._queue.append(frame)
-        self._count(frame.size)
+        self.queued_bytes += frame.size
         if self.queued_bytes > self._limits.soft_bytes:
             self._collapse()
-        self._filled = _wake(self._filled)
+        self._note_filled()
         if self.on_filled is not None:
             self.on_filled()
 
-    def _count(self, more_bytes: int) -> None:
-        self.queued_bytes += more_bytes
-        if self._calm is not None and self.queued_bytes <= self._limits.soft_bytes:
-            self._calm = _wake(self._calm)
+    def _note_filled(self) -> None:
+        if self._filled is not None:
+            self._filled.set()
+            self._filled = None
+
+    def _note_calm(self) -> None:
+        if self._calm is not None and (self.is_closed or self.queued_bytes <= self._limits.soft_bytes):
+            self._calm.set()
+            self._calm = None
 
     def _collapse(self) -> None:
         """Drop the queued deltas. A record whose end is queued too needs no snapshot."""
@@ -153,9 +157,4 @@ class Outbox:
             if frame.end is not None:
                 stale.pop(frame.end.record_id, None)
         self._queue = kept
-
-
-def _wake(event: asyncio.Event | None) -> None:
-    """Whoever waits goes on; who waits again makes a new event."""
-    if event is not None:
-        event.set()
+        self._note_calm()

@@ -12,6 +12,7 @@ JsonObject = dict[str, object]
 
 
 def message_json(message: Message) -> JsonObject:
+    created_at = rfc3339(message.created_at)
     return {
         "message_id": message.message_id,
         "session_id": message.session_id,
@@ -19,8 +20,8 @@ def message_json(message: Message) -> JsonObject:
         "from_user_id": message.from_user_id,
         "msg_type": message.msg_type.value,
         "msg_content": message.msg_content,
-        "created_at": rfc3339(message.created_at),
-        "updated_at": rfc3339(message.updated_at),
+        "created_at": created_at,
+        "updated_at": created_at if message.updated_at is message.created_at else rfc3339(message.updated_at),
     }
 
 

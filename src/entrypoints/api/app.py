@@ -44,8 +44,10 @@ def create_app(container: ApiContainer, socket_times: SocketTimes | None = None)
     for layer, options in reversed(layers):
         app.add_middleware(layer, **options)
     add_error_handlers(app)
-    for route in (send_route(services), WebSocketRoute("/ws/{user_id}", SocketEndpoint(services, socket_times))):
-        app.add_hot_path(route, _layered(route.app, layers))
+    send, socket = send_route(services), WebSocketRoute("/ws/{user_id}", SocketEndpoint(services, socket_times))
+    own_layers = [layer for layer in layers if layer[0] is not UnhandledErrors]  # the endpoints answer for their own defects
+    app.add_hot_call(send, _layered(send.app, own_layers))
+    app.add_hot_socket(socket, _layered(socket.app, own_layers))
     for routes in (messages, records, sessions, guests, operations, documents, page):
         app.include_router(routes.router)
     describe(app)

@@ -12,6 +12,8 @@ BURST_FRAMES = 250
 class FrameRate:
     """Bursts are fine, 50 frames a second for long are the most."""
 
+    __slots__ = ("_filled_at", "_monotonic", "_tokens")
+
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._tokens = float(BURST_FRAMES)

@@ -7,10 +7,9 @@ import re
 import time
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
+from entrypoints.logs import REQUEST_ID
 from entrypoints.metrics import Metrics
 from imcore.ids import new_id
 
@@ -36,11 +35,11 @@ class RequestMiddleware:
         request_id = _request_id(scope)
         scope.setdefault("state", {}).update(request_id=request_id, query_token=_take_query_token(scope))
         answer = _Answer(request_id, send)
-        with bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, answer.send)
-            finally:
-                self._account(scope, answer)
+        REQUEST_ID.set(request_id)  # the server gives each request a context of its own
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            self._account(scope, answer)
 
     def _account(self, scope: Scope, answer: _Answer) -> None:
         method = scope.get("method", "GET")
@@ -74,13 +73,12 @@ class _Answer:
             self.is_socket = message["type"] == "websocket.accept"
             self.status = 101 if self.is_socket else message["status"]
             self.head_s = time.perf_counter() - self._begun
-            message.setdefault("headers", [])
-            MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
         await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
     return given if _SAFE_ID.fullmatch(given) else new_id()
 
 

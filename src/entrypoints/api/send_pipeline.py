@@ -11,6 +11,8 @@ MAX_IN_FLIGHT = 32
 class SendPipeline:
     """Keeps the order of arrival in each session, whatever the store does with concurrent calls."""
 
+    __slots__ = ("_free", "_last", "_running")
+
     def __init__(self, max_in_flight: int = MAX_IN_FLIGHT) -> None:
         self._free = asyncio.Semaphore(max_in_flight)
         self._last: dict[str, asyncio.Task[None]] = {}

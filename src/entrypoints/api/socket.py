@@ -17,6 +17,7 @@ from entrypoints.api.problem import error_response, request_id_of
 from entrypoints.api.services import Services
 from entrypoints.api.socket_frames import SocketFrames
 from entrypoints.api.socket_session import SocketSession, SocketTimes
+from entrypoints.api.socket_watch import SocketWatch
 from entrypoints.identity import Identity
 from imcore.errors import ForbiddenError, IMError, UnauthenticatedError
 from imcore.ids import new_id
@@ -31,6 +32,7 @@ class SocketEndpoint:
     def __init__(self, services: Services, times: SocketTimes | None = None) -> None:
         self._services = services
         self._times = times or SocketTimes()
+        self._watch = SocketWatch(self._times.look_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -41,6 +43,7 @@ class SocketEndpoint:
             await _until_gone(receive)
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL if PROTOCOL in scope["subprotocols"] else None})
+        _forget_handshake(scope)
         await self._serve(scope, receive, send, identity)
 
     async def _identify(self, scope: Scope) -> Identity:
@@ -61,13 +64,16 @@ class SocketEndpoint:
             services.metrics.evicted(TOO_MANY_CONNECTIONS.name)
             await send({"type": "websocket.close", "code": TOO_MANY_CONNECTIONS.code, "reason": TOO_MANY_CONNECTIONS.reason})
             return
+        session = self._session(scope, receive, send, identity, outbox)
         services.metrics.socket_opened()
+        self._watch.add(session)
         try:
             outbox.offer(frames.ready(user_id, new_id(), self._limits()))
-            code = await self._session(scope, receive, send, identity, outbox).run()
+            code = await session.run()
             if code is not None and code is not GOING_AWAY:
                 services.metrics.evicted(code.name)
         finally:
+            self._watch.remove(session)
             services.hub.remove(user_id, outbox)
             services.metrics.socket_closed()
 
@@ -93,6 +99,12 @@ class SocketEndpoint:
             "frames_burst": BURST_FRAMES,
             "idle_s": self._times.idle_s,
         }
+
+
+def _forget_handshake(scope: Scope) -> None:
+    """The server keeps the scope as long as the socket is open: the token need not stay in memory, and a browser's headers are long."""
+    scope.update(headers=[], subprotocols=[])
+    scope["state"].update(query_token=None)
 
 
 async def _until_gone(receive: Receive) -> None:

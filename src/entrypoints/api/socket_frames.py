@@ -20,12 +20,14 @@ log = logging.getLogger(__name__)
 class SocketFrames:
     """One socket's requests. Answers come in the order of the frames; only sends of different sessions may overtake one another."""
 
+    __slots__ = ("_outbox", "_request_id", "_sends", "_services", "_user_id")
+
     def __init__(self, services: Services, user_id: str, request_id: str, outbox: Outbox) -> None:
         self._services = services
         self._user_id = user_id
         self._request_id = request_id
         self._outbox = outbox
-        self._sends = SendPipeline()
+        self._sends: SendPipeline | None = None  # most sockets only listen
 
     async def hear(self, text: str | None) -> bool:
         """Handle one frame, None for a binary one; False if it is none that a client may send. Whatever fails, the client is told."""
@@ -44,19 +46,21 @@ class SocketFrames:
 
     async def drained(self) -> None:
         """Wait for the sends in flight: they are not given up when the client leaves."""
-        await self._sends.drained()
+        if self._sends is not None:
+            await self._sends.drained()
 
     async def _handle(self, frame: ClientFrame) -> None:
         match frame:
             case MessageSend():
+                self._sends = self._sends or SendPipeline()
                 await self._sends.submit(frame.session_id or self._user_id, partial(self._send, frame))
             case Ping():
                 self._outbox.offer(frames.pong(frame.id))
             case ReplyCancel():
-                await self._sends.drained()
+                await self.drained()
                 await self._cancel(frame)
             case Resume():
-                await self._sends.drained()
+                await self.drained()
                 await self._resume(frame)
 
     async def _send(self, frame: MessageSend) -> None:

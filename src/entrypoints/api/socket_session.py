@@ -1,8 +1,9 @@
-"""One open WebSocket: a reader, a writer, and the reasons to close it."""
+"""One open WebSocket: read by the task that serves it, written to by one that lives only while there is something to say."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
 from dataclasses import dataclass
@@ -26,11 +27,26 @@ class SocketTimes:
     idle_s: float = 600.0
     flush_s: float = 2.0
     close_s: float = 10.0
-    watch_s: float = 60.0
+    look_s: float = 1.0
 
 
 class SocketSession:
     """`expires_at` (Unix seconds) is the token's. A client that leaves cancels nothing: its replies are written all the same."""
+
+    __slots__ = (
+        "_active_at",
+        "_bad_frames",
+        "_context",
+        "_expires_at",
+        "_frames",
+        "_max_frame_bytes",
+        "_outbox",
+        "_rate",
+        "_receive",
+        "_send",
+        "_times",
+        "_writer",
+    )
 
     def __init__(
         self,
@@ -41,7 +57,7 @@ class SocketSession:
         *,
         expires_at: float,
         max_frame_bytes: int,
-        times: SocketTimes | None = None,
+        times: SocketTimes,
     ) -> None:
         self._receive = receive
         self._send = send
@@ -49,62 +65,50 @@ class SocketSession:
         self._frames = frames
         self._expires_at = expires_at
         self._max_frame_bytes = max_frame_bytes
-        self._times = times or SocketTimes()
+        self._times = times
         self._rate = FrameRate()
         self._bad_frames = 0
         self._active_at = time.monotonic()
-        self._watch: asyncio.TimerHandle | None = None
+        self._context = contextvars.copy_context()
+        self._writer: asyncio.Task[None] | None = None
 
     async def run(self) -> CloseCode | None:
         """Until it is closed, by whichever side; returns why we closed it, None if the client left."""
-        reader = asyncio.create_task(self._read())
-        self._look_after()
+        self._outbox.on_filled = self._write_soon
+        self._write_soon()
         try:
-            await self._write_all()
+            await self._read_until_closed()
+            await self._flush()
             await self._close()
         finally:
             self._outbox.close(None)
-            if self._watch is not None:
-                self._watch.cancel()
-            reader.cancel()
-            await asyncio.wait([reader])
+            self._outbox.on_filled = None
+            if self._writer is not None:
+                self._writer.cancel()
             await self._frames.drained()
         return self._outbox.close_code
 
-    async def _write_all(self) -> None:
-        """Send what the outbox holds until it is closed, and then what is left for a little while."""
+    def close_if_over(self) -> None:
+        """Close it when its time is over; to be called now and then."""
+        if time.time() >= self._expires_at:
+            self._outbox.close(TOKEN_EXPIRED)
+        elif time.monotonic() - self._active_at >= self._times.idle_s:
+            self._outbox.close(IDLE)
+
+    async def _read_until_closed(self) -> None:
         try:
-            async with asyncio.timeout(None) as patience:
-                self._outbox.on_close = lambda code: patience.reschedule(self._flush_until(code))
-                await self._write()
-        except (TimeoutError, OSError):  # it reads no longer, or it has left
-            log.debug("a socket ends with frames unsent")
+            async with asyncio.timeout(None) as reading:
+                self._outbox.on_close = lambda _: reading.reschedule(0.0)
+                await self._read()
+        except TimeoutError:  # somebody else has closed it
+            return
         finally:
             self._outbox.on_close = None
-
-    async def _write(self) -> None:
-        while (frame := await self._outbox.take()) is not None:
-            await self._send({"type": "websocket.send", "text": frame.text})
-            self._active_at = time.monotonic()
-
-    def _flush_until(self, code: CloseCode | None) -> float:
-        flush_s = self._times.flush_s if code is not None and code.flush else 0.0
-        return asyncio.get_running_loop().time() + flush_s
-
-    async def _close(self) -> None:
-        code = self._outbox.close_code
-        if code is None:
-            return
-        try:
-            async with asyncio.timeout(self._times.close_s):
-                await self._send({"type": "websocket.close", "code": code.code, "reason": code.reason})
-        except (TimeoutError, OSError):
-            log.debug("a client left without reading why its socket was closed", extra={"code": code.code})
 
     async def _read(self) -> None:
         code: CloseCode | None = None
         try:
-            while code is None:
+            while code is None and not self._outbox.is_closed:
                 message = await self._receive()
                 if message["type"] != "websocket.receive":
                     return
@@ -129,14 +133,41 @@ class SocketSession:
         await self._outbox.calmed()  # who does not read the answers is not read either
         return None
 
-    def _look_after(self) -> None:
-        """Close it when its time is over; called again and again."""
-        idle_s = time.monotonic() - self._active_at
-        left_s = self._expires_at - time.time()
-        if left_s <= 0:
-            self._outbox.close(TOKEN_EXPIRED)
-        elif idle_s >= self._times.idle_s:
-            self._outbox.close(IDLE)
-        else:
-            next_s = min(left_s, self._times.idle_s - idle_s, self._times.watch_s)
-            self._watch = asyncio.get_running_loop().call_later(next_s, self._look_after)
+    def _write_soon(self) -> None:
+        """In the context of this socket, whoever it is that has something to say to it."""
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write(), context=self._context)
+
+    async def _write(self) -> None:
+        """Send all that the outbox holds. A client that does not read keeps this task waiting and nobody else."""
+        try:
+            while (frame := self._outbox.take_nowait()) is not None:
+                await self._send({"type": "websocket.send", "text": frame.text})
+                self._active_at = time.monotonic()
+        except OSError:
+            log.debug("a client left with frames unsent")
+            self._outbox.close(None)
+        except Exception:
+            log.exception("defect in a socket's writer")
+            self._outbox.close(None)
+        finally:
+            self._writer = None
+
+    async def _flush(self) -> None:
+        """Let what is queued leave, though not for long."""
+        writer, code = self._writer, self._outbox.close_code
+        if writer is None:
+            return
+        await asyncio.wait([writer], timeout=self._times.flush_s if code is not None and code.flush else 0.0)
+        writer.cancel()
+        await asyncio.wait([writer])
+
+    async def _close(self) -> None:
+        code = self._outbox.close_code
+        if code is None:
+            return
+        try:
+            async with asyncio.timeout(self._times.close_s):
+                await self._send({"type": "websocket.close", "code": code.code, "reason": code.reason})
+        except (TimeoutError, OSError):
+            log.debug("a client left without reading why its socket was closed", extra={"code": code.code})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import orjson
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +28,8 @@ from entrypoints.api.services import Services
 from imcore.errors import IMError
 from imcore.ports import Stored
 
+log = logging.getLogger(__name__)
+
 
 class SendEndpoint:
     """An ASGI application: it is reached past FastAPI, see `hot_paths`."""
@@ -36,7 +40,13 @@ class SendEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._answer(scope, receive)
+        except ClientDisconnect:
+            log.debug("the client left before its request was whole")
+            return
         except IMError as error:
+            answer = error_response(error, scope)
+        except Exception as error:
+            log.exception("defect in a request")
             answer = error_response(error, scope)
         await answer(scope, receive, send)
 

@@ -39,7 +39,7 @@ class Snapshots:
 
 async def taken(outbox: Outbox) -> list[Frame]:
     """All that can be taken without waiting."""
-    return list(iter(outbox._next, None))
+    return list(iter(outbox.take_nowait, None))
 
 
 async def test_frames_come_out_in_the_order_they_went_in() -> None:
