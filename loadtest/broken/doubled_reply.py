@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adapters.sql.bulk import write_together
 from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_sessions
 from adapters.sql.message_store import SqlAlchemyMessageStore
@@ -32,7 +33,7 @@ class DoublingStore(SqlAlchemyMessageStore):
 async def _append(connection: Connection, message: Message) -> None:
     log = SessionLog(await lock_sessions(connection, {message.session_id}))
     log.append(message, user_id=log.owner(message.session_id) or message.from_user_id)
-    await log.write(connection)
+    await write_together(connection, *log.writes())
 
 
 def override() -> None:

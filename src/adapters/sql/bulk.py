@@ -6,11 +6,30 @@ PostgreSQL is given the rows as one JSON document and the keys as one array: psy
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, JSON, Column, ColumnElement, Dialect, String, Table, Text, any_, bindparam, cast, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    Column,
+    ColumnElement,
+    Dialect,
+    Executable,
+    String,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeDecorator
 
@@ -20,45 +39,80 @@ from adapters.sql.connection import POSTGRESQL, Connection
 Row = Mapping[str, Any]
 
 
-class BulkInsert:
+class Bulk(ABC):
+    """One kind of write, of many rows with a value for each of `columns`. `by_row` writes one where `by_document` cannot be."""
+
+    by_row: Executable
+
+    def __init__(self, columns: Sequence[Column[Any]]) -> None:
+        self.columns = columns
+        self.texts = [column.name for column in columns if isinstance(column.type, JsonObject)]
+
+    @abstractmethod
+    def by_document(self, parameter: str) -> Any:
+        """The statement that takes all rows as the document `parameter`."""
+
+    @abstractmethod
+    def values(self, row: Row) -> Row:
+        """What `by_row` is given."""
+
+
+class BulkInsert(Bulk):
     """`INSERT` of these columns of a table; the others get their default or NULL."""
 
     def __init__(self, table: Table, *names: str) -> None:
-        columns = [table.c[name] for name in names]
-        given = recordset(columns)
-        self._texts = _names_of_json(columns)
-        self._by_document = insert(table).from_select(names, select(*given.c))
-        self._by_row = insert(table)
+        super().__init__([table.c[name] for name in names])
+        self._table, self._names = table, names
+        self.by_row = insert(table)
 
-    async def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Each row has a value for every column."""
-        if not rows:
-            return
-        if connection.dialect == POSTGRESQL:
-            await connection.execute(self._by_document, {"rows": document(rows, self._texts)})
-        else:
-            await connection.execute(self._by_row, rows)
+    def by_document(self, parameter: str) -> Any:
+        return insert(self._table).from_select(self._names, select(*recordset(self.columns, parameter).c))
+
+    def values(self, row: Row) -> Row:
+        return row
 
 
-class BulkUpdate:
-    """`UPDATE` of these columns, each row found by its unique `key`."""
+class BulkUpdate(Bulk):
+    """`UPDATE` of these columns, each row found by its unique `key`. No row may be given twice."""
 
     def __init__(self, table: Table, key: str, *names: str) -> None:
-        columns = [table.c[name] for name in names]
-        given = recordset([table.c[key], *columns])
-        self._texts = _names_of_json(columns)
-        self._by_document = update(table).where(table.c[key] == given.c[key]).values({name: given.c[name] for name in names})
+        super().__init__([table.c[name] for name in (key, *names)])
+        self._table, self._key, self._names = table, key, names
         by_key = table.c[key] == bindparam(f"new_{key}")
-        self._by_row = update(table).where(by_key).values({name: bindparam(f"new_{name}") for name in names})
+        self.by_row = update(table).where(by_key).values({name: bindparam(f"new_{name}") for name in names})
 
-    async def __call__(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Each row has a value for the key and for every column."""
-        if not rows:
-            return
-        if connection.dialect == POSTGRESQL:
-            await connection.execute(self._by_document, {"rows": document(rows, self._texts)})
-        else:
-            await connection.execute(self._by_row, [{f"new_{name}": value for name, value in row.items()} for row in rows])
+    def by_document(self, parameter: str) -> Any:
+        given = recordset(self.columns, parameter)
+        by_key = self._table.c[self._key] == given.c[self._key]
+        return update(self._table).where(by_key).values({name: given.c[name] for name in self._names})
+
+    def values(self, row: Row) -> Row:
+        return {f"new_{name}": value for name, value in row.items()}
+
+
+Write = tuple[Bulk, Sequence[Row]]
+
+
+async def write_together(connection: Connection, *writes: Write) -> None:
+    """Write all rows; on PostgreSQL in one statement, whose parts do not see one another: no row may be in two of them."""
+    due = [(bulk, rows) for bulk, rows in writes if rows]
+    if connection.dialect != POSTGRESQL:
+        for bulk, rows in due:
+            await connection.execute(bulk.by_row, [bulk.values(row) for row in rows])
+    elif due:
+        documents = {_parameter(place): document(rows, bulk.texts) for place, (bulk, rows) in enumerate(due)}
+        await connection.execute(_in_one(tuple(bulk for bulk, _ in due)), documents)
+
+
+@cache
+def _in_one(bulks: tuple[Bulk, ...]) -> Executable:
+    *others, last = (bulk.by_document(_parameter(place)) for place, bulk in enumerate(bulks))
+    statement: Executable = last.add_cte(*(other.cte(f"part_{place}") for place, other in enumerate(others)))
+    return statement
+
+
+def _parameter(place: int) -> str:
+    return f"rows_{place}"
 
 
 def among(dialect: str, column: Column[str], parameter: str) -> ColumnElement[bool]:
@@ -79,19 +133,15 @@ class _TextArray(TypeDecorator[Sequence[str]]):
         return '{"' + '","'.join(items) + '"}' if value else "{}"
 
 
-def recordset(columns: Sequence[Column[Any]]) -> TableValuedAlias:
-    """The rows that are given as the parameter `rows`, see `document`; PostgreSQL only."""
+def recordset(columns: Sequence[Column[Any]], parameter: str) -> TableValuedAlias:
+    """The rows that are given as the document `parameter`; PostgreSQL only."""
     fields = [Column(column.name, column.type) for column in columns]
-    document = cast(bindparam("rows", type_=Text), JSON)
-    return func.json_to_recordset(document).table_valued(*fields, name="given").render_derived(with_types=True)
-
-
-def _names_of_json(columns: Sequence[Column[Any]]) -> list[str]:
-    return [column.name for column in columns if isinstance(column.type, JsonObject)]
+    given = func.json_to_recordset(cast(bindparam(parameter, type_=Text), JSON))
+    return given.table_valued(*fields, name="given").render_derived(with_types=True)
 
 
 def document(rows: Sequence[Row], texts: Sequence[str] = ()) -> str:
-    """`texts` are the columns that hold a JSON object as text."""
+    """The rows as JSON; `texts` are the columns that hold a JSON object as text."""
     if texts:
         rows = [{**row, **{name: json_text(row[name]) for name in texts}} for row in rows]
     return orjson.dumps(rows).decode()

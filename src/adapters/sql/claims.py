@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, or_, select, update
 
-from adapters.sql.bulk import BulkUpdate, among
+from adapters.sql.bulk import BulkUpdate, among, write_together
 from adapters.sql.clock import DatabaseClock, database_now, whole_ms
 from adapters.sql.connection import PLAN_ANEW, Connection
 from adapters.sql.locks import LeaseState, lock_leases, lock_sessions
@@ -43,7 +43,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 _begin_records = BulkUpdate(records, "record_id", "attempt", "leader_id", "lease_expires_at", "response_content")
 _extend_leases = BulkUpdate(records, "record_id", "lease_expires_at")
-_keep_texts = BulkUpdate(records, "record_id", "response_content")
+_keep_texts = BulkUpdate(records, "record_id", "lease_expires_at", "response_content")
 
 
 async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
@@ -57,7 +57,7 @@ async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[Cha
         if not any(record.is_running(now) for record in rows)
     }
     await _revoke(connection, _others(candidates, claimed))
-    await _begin_records(connection, [_begun_values(record) for group in claimed.values() for record in group])
+    await write_together(connection, (_begin_records, [_begun_values(record) for group in claimed.values() for record in group]))
     leaders = {session_id: group[0] for session_id, group in claimed.items()}
     return [leaders.pop(claim.session_id, None) for claim in claims]
 
@@ -184,9 +184,13 @@ async def renew_all(connection: Connection, renewals: Sequence[Renew]) -> list[R
 async def _extend(connection: Connection, held: Sequence[RunningReply], *, now: datetime, lease_s: float) -> None:
     """Not `updated_at`: it is indexed, and this comes every second."""
     until = now + timedelta(seconds=lease_s)
-    await _extend_leases(connection, [{"record_id": reply.lease.record_id, "lease_expires_at": until} for reply in held])
-    grown = [reply for reply in held if reply.text is not None]
-    await _keep_texts(connection, [{"record_id": reply.lease.record_id, "response_content": {"text": reply.text}} for reply in grown])
+    leases = [{"record_id": reply.lease.record_id, "lease_expires_at": until} for reply in held if reply.text is None]
+    texts = [
+        {"record_id": reply.lease.record_id, "lease_expires_at": until, "response_content": {"text": reply.text}}
+        for reply in held
+        if reply.text is not None
+    ]
+    await write_together(connection, (_extend_leases, leases), (_keep_texts, texts))
 
 
 async def release_all(connection: Connection, leases: Sequence[Lease]) -> list[None]:

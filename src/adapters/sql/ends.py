@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from adapters.sql.bulk import BulkUpdate, among
+from adapters.sql.bulk import BulkUpdate, Write, among, write_together
 from adapters.sql.claims import is_held
 from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
@@ -64,14 +64,13 @@ async def finish_all(connection: Connection, outcomes: Sequence[ReplyOutcome]) -
             answers.append(ended[record.record_id].message if record.record_id in ended else repeated.get(record.ai_message_id or ""))
         else:
             answers.append(LeaseLostError("The reply has ended or is another writer's now."))
-    await log.write(connection)
-    await write_ends(connection, [record for end in ended.values() for record in end.group])
+    await write_together(connection, *log.writes(), end_records([record for end in ended.values() for record in end.group]))
     return answers
 
 
-async def write_ends(connection: Connection, ended: Sequence[ChatRecord]) -> None:
-    """Write the final state of the records; their messages are in the log."""
-    await _end_records(connection, [values_of(record, _FINAL) for record in ended])
+def end_records(ended: Sequence[ChatRecord]) -> Write:
+    """The final state of these records; their messages are in the log."""
+    return _end_records, [values_of(record, _FINAL) for record in ended]
 
 
 def reply_message(record: ChatRecord) -> Message:

@@ -11,15 +11,15 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from adapters.sql.bulk import BulkInsert, among
+from adapters.sql.bulk import BulkInsert, among, write_together
 from adapters.sql.clock import DatabaseClock, whole_ms
-from adapters.sql.connection import Connection
+from adapters.sql.connection import PLAN_ANEW, Connection
 from adapters.sql.locks import lock_sessions
 from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.rows import MESSAGE, RECORD, split, values_of
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
-from adapters.sql.stops import Stop, stop, write_stops
+from adapters.sql.stops import Stop, stop, stop_records
 from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.double_texting import DoubleTexting
 from imcore.errors import ForbiddenError, IMError, MessageConflictError, ReplyInProgressError
@@ -72,9 +72,9 @@ async def add_all(connection: Connection, sends: Sequence[Send]) -> list[Stored 
         pending=await open_record_counts(connection, {send.record.user_id for send in sends if send.max_pending is not None}),
     )
     answers = [batch.add(send) for send in sends]
-    await log.write(connection)
-    await _insert_records(connection, [values_of(record, _NEW_RECORD) for record in batch.new_records])
-    await write_stops(connection, batch.stops)
+    new_records = (_insert_records, [values_of(record, _NEW_RECORD) for record in batch.new_records])
+    await write_together(connection, *log.writes(), new_records)
+    await write_together(connection, *stop_records(batch.stops))  # of records that this very batch may have brought
     return answers
 
 
@@ -176,13 +176,19 @@ async def _open_records(connection: Connection, session_ids: Collection[str]) ->
     """By session, locked, in the order of the messages; the sessions are locked too."""
     if not session_ids:
         return {}
-    rows = await connection.execute(
-        select(*RECORD)
-        .where(records.c.session_id.in_(sorted(session_ids)), records.c.status == ReplyStatus.PROCESSING)
-        .order_by(records.c.record_id)
-        .with_for_update()
-    )
+    rows = await connection.execute(_locking_open_records(connection.dialect), {"session_ids": sorted(session_ids)})
     by_session = defaultdict(list)
     for record in sorted((ChatRecord(*row) for row in rows), key=lambda record: record.user_seq):
         by_session[record.session_id].append(record)
     return by_session
+
+
+@cache
+def _locking_open_records(dialect: str) -> Select[Any]:
+    return (
+        select(*RECORD)
+        .where(among(dialect, records.c.session_id, "session_ids"), records.c.status == ReplyStatus.PROCESSING)
+        .order_by(records.c.record_id)
+        .with_for_update()
+        .execution_options(**{PLAN_ANEW: True})
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.sql.bulk import BulkInsert, BulkUpdate
-from adapters.sql.connection import Connection
+from adapters.sql.bulk import BulkInsert, BulkUpdate, Write
 from adapters.sql.rows import values_of
 from adapters.sql.schema import messages, sessions
 from imcore.message import Message
@@ -47,10 +46,13 @@ class SessionLog:
         self._messages.append(message)
         return message
 
-    async def write(self, connection: Connection) -> None:
+    def writes(self) -> list[Write]:
+        """What is to be written."""
         touched = {message.session_id for message in self._messages}
         made = [self._sessions[session_id] for session_id in sorted(touched - self._locked.keys())]
         grown = [self._sessions[session_id] for session_id in sorted(touched & self._locked.keys())]
-        await _make_sessions(connection, [values_of(session, _SESSION) for session in made])
-        await _advance_sessions(connection, [values_of(session, _ADVANCED) for session in grown])
-        await _insert_messages(connection, [values_of(message, _MESSAGE) for message in self._messages])
+        return [
+            (_make_sessions, [values_of(session, _SESSION) for session in made]),
+            (_advance_sessions, [values_of(session, _ADVANCED) for session in grown]),
+            (_insert_messages, [values_of(message, _MESSAGE) for message in self._messages]),
+        ]

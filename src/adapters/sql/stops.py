@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.sql.bulk import BulkUpdate
-from adapters.sql.connection import Connection
-from adapters.sql.ends import reply_message, shared_end, write_ends
+from adapters.sql.bulk import BulkUpdate, Write
+from adapters.sql.ends import end_records, reply_message, shared_end
 from adapters.sql.rows import values_of
 from adapters.sql.schema import records
 from adapters.sql.session_log import SessionLog
@@ -16,7 +15,8 @@ from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.events import ReplyCancelled
 from imcore.message import Message
 
-_ask_to_stop = BulkUpdate(records, "record_id", "cancel_requested", "updated_at")
+_ASKED = ("record_id", "cancel_requested", "updated_at")
+_ask_to_stop = BulkUpdate(records, *_ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,14 @@ def stop(group: Sequence[ChatRecord], now: datetime, log: SessionLog) -> Stop:
     return Stop([replace(record, cancel_requested=True, updated_at=now) for record in group])
 
 
-async def write_stops(connection: Connection, stops: Sequence[Stop]) -> None:
-    """Write the records; their messages are in the log."""
+def stop_records(stops: Sequence[Stop]) -> list[Write]:
+    """The state of these records; their messages are in the log."""
     stopped = [record for stop in stops for record in stop.group]
     asked = [record for record in stopped if record.is_open]
-    await _ask_to_stop(connection, [values_of(record, ("record_id", "cancel_requested", "updated_at")) for record in asked])
-    await write_ends(connection, [record for record in stopped if not record.is_open])
+    return [
+        (_ask_to_stop, [values_of(record, _ASKED) for record in asked]),
+        end_records([record for record in stopped if not record.is_open]),
+    ]
 
 
 def _ended(group: Sequence[ChatRecord], now: datetime, log: SessionLog) -> Stop:

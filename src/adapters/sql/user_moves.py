@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from sqlalchemy import delete, select, update
 
+from adapters.sql.bulk import write_together
 from adapters.sql.clock import database_now
 from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.pending import open_record_counts, too_many_pending
 from adapters.sql.schema import messages, records
 from adapters.sql.session_log import SessionLog
-from adapters.sql.stops import stop, write_stops
+from adapters.sql.stops import stop, stop_records
 from imcore.chat_record import MAX_ATTEMPTS, ChatRecord, ReplyStatus
 from imcore.errors import NotRetryableError
 from imcore.session import Session
@@ -44,8 +45,7 @@ async def cancel(connection: Connection, user_id: str, record_id: str) -> ChatRe
         return record
     log = SessionLog(sessions)
     stopped = stop(await _group(connection, record), await database_now(connection), log)
-    await log.write(connection)
-    await write_stops(connection, [stopped])
+    await write_together(connection, *log.writes(), *stop_records([stopped]))
     return next(record for record in stopped.group if record.record_id == record_id)
 
 

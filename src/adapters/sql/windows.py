@@ -78,6 +78,6 @@ def _select(
     )
 
 
-_given = recordset([Column("position", Integer), Column("session_id", String(48)), Column("user_seq", BigInteger)])
+_given = recordset([Column("position", Integer), Column("session_id", String(48)), Column("user_seq", BigInteger)], "rows")
 _MANY = _select(_given, _given.c.position, _given.c.session_id, _given.c.user_seq).execution_options(**{PLAN_ANEW: True})
 _ONE = _select(None, literal(0), bindparam("session_id", type_=String), bindparam("user_seq", type_=BigInteger))
