@@ -13,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from entrypoints.api.app import create_app
 from entrypoints.container import ApiContainer, build_llm
+from entrypoints.garbage import collect_rarely
 from entrypoints.logs import configure_logs
 from entrypoints.metrics import MULTIPROCESS_DIR
 from entrypoints.operations import prepare_store
@@ -62,7 +63,9 @@ def build_app() -> Any:
     """The application of one server process, from the environment alone: uvicorn's worker processes call it by name."""
     settings = load_settings()
     configure_logs(settings, "api")
-    return create_app(ApiContainer(settings=settings))
+    app = create_app(ApiContainer(settings=settings))
+    collect_rarely()
+    return app
 
 
 def _listen(host: str, port: int) -> socket.socket:

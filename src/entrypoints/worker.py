@@ -9,6 +9,7 @@ import signal
 from uvicorn.loops.auto import auto_loop_factory
 
 from entrypoints.container import WorkerContainer
+from entrypoints.garbage import collect_rarely
 from entrypoints.logs import configure_logs
 from entrypoints.settings import Settings, WrongSettingsError
 
@@ -38,6 +39,7 @@ async def _work(container: WorkerContainer, metrics_port: int | None) -> None:
     async with container.lifecycle():
         if metrics_port is not None:
             container.metrics().serve(metrics_port)  # not before: whoever scrapes may take the answer for readiness
+        collect_rarely()
         log.info("worker is ready")
         await stop.wait()
         log.info("worker stops")

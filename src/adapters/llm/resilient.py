@@ -19,6 +19,9 @@ from imcore.prompt import Prompt
 log = logging.getLogger(__name__)
 
 
+WAIT_S = 0.25
+
+
 class ResilientLLMClient(ClosableLLMClient):
     """Streams from the first of `models` that gives a first token; from then on there is no way back, errors go up.
 
@@ -76,14 +79,23 @@ class ResilientLLMClient(ClosableLLMClient):
     async def _begin_with(self, model: ClosableLLMClient, prompt: Prompt) -> tuple[LLMChunk, AsyncGenerator[LLMChunk]]:
         try:
             async with asyncio.timeout(self._begin_s):
-                async for attempt in stamina.retry_context(
-                    on=_is_worth_repeating, attempts=self._max_retries + 1, timeout=None, wait_initial=0.25, wait_jitter=0.25
-                ):
-                    with attempt:
-                        chunks = model.stream(prompt)
-                        return await anext(chunks), chunks
+                try:
+                    return await _first_of(model, prompt)
+                except LLMError as error:
+                    if self._max_retries == 0 or not _is_worth_repeating(error):
+                        raise
+                return await self._retried(model, prompt)
         except TimeoutError:
             raise LLMTimeoutError(self._begin_limit) from None
+
+    async def _retried(self, model: ClosableLLMClient, prompt: Prompt) -> tuple[LLMChunk, AsyncGenerator[LLMChunk]]:
+        """Further attempts, after a first one without this machinery: it costs 0.2 ms, and the first one nearly always succeeds."""
+        await asyncio.sleep(WAIT_S)
+        async for attempt in stamina.retry_context(
+            on=_is_worth_repeating, attempts=self._max_retries, timeout=None, wait_initial=WAIT_S, wait_jitter=WAIT_S
+        ):
+            with attempt:
+                return await _first_of(model, prompt)
         raise AssertionError("the last attempt returns or raises")
 
     async def _next(self, chunks: AsyncGenerator[LLMChunk], limit: TimeLimit) -> LLMChunk | None:
@@ -91,6 +103,11 @@ class ResilientLLMClient(ClosableLLMClient):
             return await limit.wait(anext(chunks, None))
         except TimeoutError:
             raise LLMTimeoutError(f"The reply had no end within {self._timeout_s:g} s (IM_LLM_TIMEOUT_S).") from None
+
+
+async def _first_of(model: ClosableLLMClient, prompt: Prompt) -> tuple[LLMChunk, AsyncGenerator[LLMChunk]]:
+    chunks = model.stream(prompt)
+    return await anext(chunks), chunks
 
 
 def _is_worth_repeating(error: Exception) -> bool:

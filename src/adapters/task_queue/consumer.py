@@ -14,6 +14,7 @@ from celery import Celery  # type: ignore[import-untyped]  # it ships no types
 from celery.worker import WorkController  # type: ignore[import-untyped]  # it ships no types
 
 from adapters.task_queue.celery_app import HINT_TASK
+from adapters.task_queue.hint_strategy import run_at_once
 from adapters.task_queue.worker_link import LinkedConsumer, WorkerLink
 from imcore.errors import QueueUnavailableError
 from imcore.ports import ReplyQueue
@@ -54,7 +55,7 @@ class CeleryHintConsumer:
         def hint(session_ids: object = None, *_: object, **__: object) -> None:
             self._take_hint(session_ids, loop)
 
-        self._app.task(name=HINT_TASK, shared=False)(hint)
+        self._app.task(name=HINT_TASK, shared=False, Strategy=staticmethod(run_at_once))(hint)
         self._progress_at = time.monotonic()
         self._thread.start()
         self._watching = asyncio.create_task(self._watch(), name="imcore-hint-watch")
