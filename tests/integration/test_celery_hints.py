@@ -67,6 +67,27 @@ async def test_hints_flow_again_after_all_connections_were_cut(broker: ValkeySer
             await _hint_until_heard(rig, f"after-{cut}")
 
 
+async def test_a_connection_that_was_cut_while_idle_costs_no_hint(broker: ValkeyServer, client: redis.Redis) -> None:
+    async with celery_rig(broker.url) as rig:
+        assert isinstance(rig.queue, CeleryReplyQueue)
+        queue = rig.queue
+        queue.enqueue(["before"])
+        await eventually(lambda: queue.published == 1)
+        client.client_kill_filter(_type="normal", skipme=True)
+        queue.enqueue(["after"])
+        await eventually(lambda: queue.published == 2)
+        assert queue.dropped == 0
+
+
+async def test_whoever_asks_for_the_length_connects_for_the_first_hint_too(broker: ValkeyServer, client: redis.Redis) -> None:
+    async with celery_rig(broker.url) as rig:
+        assert await rig.queue.length() == 0
+        connections = len(client.client_list())
+        rig.queue.enqueue(["alice"])
+        await eventually(lambda: rig.queue.published == 1)
+        assert len(client.client_list()) == connections
+
+
 async def test_hints_flow_again_after_the_broker_hung(broker: ValkeyServer) -> None:
     async with celery_rig(broker.url) as rig:
         await rig.listen()
@@ -109,6 +130,8 @@ MALFORMED = {
     "no session ids": _message([[], {}, None]),
     "a number for session ids": _message([[7], {}, None]),
     "numbers for session ids": _message([[[7]], {}, None]),
+    "session ids by place and by name": _message([[["twice"]], {"session_ids": ["twice"]}, None]),
+    "a message of Celery's first protocol": _message({"task": HINT_TASK, "id": "3", "args": [["old"]], "kwargs": {}}, headers={}),
     "arguments of a later version": _message([[["new"], "more"], {"and": "more"}, None]),
 }
 

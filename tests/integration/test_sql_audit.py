@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 
 from adapters.sql.engine import open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
@@ -43,3 +44,26 @@ async def test_an_audit_counts_messages_with_two_replies(request: pytest.Fixture
                 await connection.execute(text(statement))
             await connection.execute(insert(records).values(id=2, **asdict(second)))
         assert await store.audit(older_than_s=0) == Audit(0, 0, 0, 0, double_replies=1)
+
+
+async def test_an_audit_scans_no_table_once_for_each_row_of_another(sqlite_url: str) -> None:
+    await asyncio.to_thread(migrate, sqlite_url)
+    engines = open_engines(sqlite_url, application_name="imcore-test")
+    scans: list[str] = []
+    repeated: list[str] = []
+
+    @event.listens_for(engines.read.sync_engine, "before_cursor_execute")
+    def explain(_connection: object, cursor: Any, statement: str, parameters: Any, _context: object, _many: bool) -> None:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        steps = {step: (within, what) for step, within, _, what in cursor.fetchall()}
+        for within, what in steps.values():
+            if what.startswith("SCAN"):
+                scans.append(what)
+                while within:
+                    within, around = steps[within]  # noqa: PLW2901  # up to the outermost
+                    repeated.extend([what] if around.startswith("CORRELATED") else [])
+
+    async with SqlAlchemyMessageStore(engines) as store:
+        assert await store.audit(older_than_s=0) == Audit(0, 0, 0, 0, 0)
+    assert scans
+    assert repeated == []

@@ -7,12 +7,12 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
+from typing import Any
 
-import aiosqlite
 import pytest
-from sqlalchemy import event, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import event, make_url, text
 
+from adapters.sql.connection import Connection
 from adapters.sql.database import Database
 from adapters.sql.engine import open_engines
 from adapters.sql.migrations_runner import migrate
@@ -32,18 +32,19 @@ async def database(url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def _nothing(connection: AsyncConnection) -> None:
-    await connection.exec_driver_sql("SELECT 1")
+async def _nothing(connection: Connection) -> None:
+    await connection.execute(text("SELECT 1"))
 
 
 async def test_a_write_that_was_given_up_leaves_sqlites_lock_to_others(url: str, database: Database) -> None:
     go_on, errors = threading.Event(), list[object]()
 
-    async def slow(connection: AsyncConnection) -> None:
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert isinstance(driver, aiosqlite.Connection)
-        await driver.create_function("wait", 0, lambda: go_on.wait(5))
-        await connection.exec_driver_sql("SELECT wait()")
+    @event.listens_for(database.engines.write.sync_engine, "connect")
+    def give_it_a_slow_function(connection: Any, _record: object) -> None:
+        connection.create_function("wait", 0, lambda: go_on.wait(5))
+
+    async def slow(connection: Connection) -> None:
+        await connection.execute(text("SELECT wait()"))
 
     # an error that lives holds the frames of its traceback, and they the cursor
     event.listen(database.engines.write.sync_engine, "invalidate", lambda _connection, _record, error: errors.append(error))
@@ -61,7 +62,7 @@ async def test_a_write_that_was_given_up_leaves_sqlites_lock_to_others(url: str,
 async def test_a_step_goes_on_when_its_caller_is_cancelled(database: Database) -> None:
     begun, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: Connection) -> None:
         begun.set()
         await go_on.wait()
         await _nothing(connection)
@@ -79,7 +80,7 @@ async def test_a_step_goes_on_when_its_caller_is_cancelled(database: Database) -
 async def test_a_step_without_a_caller_is_cancelled_when_its_time_is_up(database: Database) -> None:
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def work(_: AsyncConnection) -> None:
+    async def work(_: Connection) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()
@@ -92,3 +93,26 @@ async def test_a_step_without_a_caller_is_cancelled_when_its_time_is_up(database
     with pytest.raises(asyncio.CancelledError):
         await caller
     await asyncio.wait_for(cancelled.wait(), 5)
+
+
+async def test_a_write_that_is_cancelled_twice_is_cancelled_and_not_made(postgres_url: str) -> None:
+    database, begun, tries = Database(open_engines(postgres_url, application_name="imcore-test")), asyncio.Event(), 0
+
+    async def work(connection: Connection) -> None:
+        nonlocal tries
+        tries += 1
+        await connection.execute(text("INSERT INTO kept VALUES (1)"))
+        if tries == 1:
+            begun.set()
+            await connection.execute(text("SELECT pg_sleep(60)"))
+
+    await database.write(lambda connection: connection.execute(text("CREATE TABLE kept (number integer)")))
+    step = asyncio.create_task(database._tried(lambda: database._write_once(work)))
+    await begun.wait()
+    step.cancel()
+    await asyncio.sleep(0)
+    step.cancel()  # the driver, which waits for the statement's end, closes its connection: no reason to try again
+    await asyncio.wait({step})
+    kept = await database.write(lambda connection: connection.execute(text("SELECT * FROM kept")))
+    await database.close()
+    assert (step.cancelled(), tries, list(kept)) == (True, 1, [])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import psutil
+import psycopg
 import pytest
 
 from adapters.sql.engine import open_engines
@@ -85,3 +87,30 @@ async def test_a_message_whose_commit_was_cut_off_can_be_sent_again(store: SqlAl
     assert await store.open_record_count() == 200
     kept = [message for number in range(5) for message in await store.messages(f"user{number}", f"user{number}", limit=200)]
     assert len(kept) == 200
+
+
+def backends(url: str) -> list[psutil.Process]:
+    """The server's processes that serve the store."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'imcore-test'").fetchall()
+    return [psutil.Process(pid) for (pid,) in found]
+
+
+@pytest.mark.parametrize("server", ["postgres"], indirect=True)
+async def test_a_claim_that_was_given_up_is_not_made_behind_its_callers_back(
+    store: SqlAlchemyMessageStore, server: tuple[Server, str]
+) -> None:
+    sent = await send(store)
+    (frozen,) = await asyncio.to_thread(backends, server[1])
+    frozen.suspend()  # its socket stays open, and the server is well
+    with pytest.raises(StoreUnavailableError):
+        await store.claim("alice", lease_s=60)
+    await asyncio.gather(*store._database._left, return_exceptions=True)
+    frozen.resume()
+    await asyncio.to_thread(frozen.wait)
+    record = await store.record("alice", sent.record.record_id)
+    assert record is not None
+    assert record.attempt == 0
+    claimed = await store.claim("alice", lease_s=60)
+    assert claimed is not None
+    assert claimed.attempt == 1

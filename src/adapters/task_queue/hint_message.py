@@ -15,7 +15,7 @@ _ID, _BODY = "{id}", "{body}"
 
 
 class HintMessage:
-    """What `send_task` would put in the list, at a tenth of its price: Celery makes the task's headers once, here.
+    """What `send_task` would put in the list, at a seventh of its price: Celery makes the task's headers once, here.
 
     The envelope around them is kombu's for brokers that know no messages of their own.
     """

@@ -25,8 +25,8 @@ SESSIONS_A_HINT = 200
 class CeleryReplyQueue(ReplyQueue):
     """Gathers session ids; one thread publishes what has gathered while the previous publish ran.
 
-    When idle a hint leaves at once; under load one leaves every `gather_s` seconds, because a hint costs both processes the same
-    whatever it carries. After a failure hints are dropped for `open_s` seconds, then one is tried. At most `max_pending` sessions are kept in
+    When idle a hint leaves at once; under load one leaves every `gather_s` seconds, because a hint costs both processes the same whatever
+    it carries. After a failure hints are dropped for `open_s` seconds, then one is tried. At most `max_pending` sessions are kept in
     memory. `published` and `dropped` count session ids.
     """
 
@@ -53,7 +53,6 @@ class CeleryReplyQueue(ReplyQueue):
         self._pending: dict[str, None] = {}
         self._flush_is_due = False
         self._closed = False
-        self._thread.submit(self._connect)
 
     def enqueue(self, session_ids: Collection[str]) -> None:
         with self._lock:
@@ -108,13 +107,6 @@ class CeleryReplyQueue(ReplyQueue):
             raise QueueUnavailableError(f"The broker does not answer within {self._answer_s} s.") from None
 
     # In the thread
-
-    def _connect(self) -> None:
-        """Before the first hint, so that it costs what the others cost."""
-        try:
-            self._broker.connect()
-        except QueueUnavailableError as error:
-            self._circuit.failed(error)
 
     def _flush(self) -> None:
         """Publish one hint; a further one is queued behind whatever else waits for the thread."""

@@ -47,7 +47,7 @@ async def test_a_hint_that_comes_while_the_session_is_looked_at_is_not_lost(core
         found = await look(session_id)
         if len(core.ended) == 1 and not found:
             await core.send("alice", "two")
-            while "alice" not in core.writers._hinted:
+            while "alice" not in core.writers._hinted:  # noqa: ASYNC110  (nothing tells of it)
                 await asyncio.sleep(0)
         return found
 

@@ -62,6 +62,21 @@ async def test_whoever_takes_waits_for_the_next_frame_and_loses_none_when_cancel
     assert await outbox.take() == frames.pong(1)
 
 
+async def test_whoever_is_told_hears_of_every_frame_and_of_none_that_is_dropped() -> None:
+    outbox, told = Outbox(Snapshots(r1="all"), LIMITS), list[int]()
+    outbox.on_filled = lambda: told.append(outbox.queued_bytes)
+    outbox.offer(frames.pong(1))
+    assert told == [frames.pong(1).size]
+    while outbox.offer(delta("x" * 50)) and outbox.queued_bytes > frames.pong(1).size:
+        pass
+    before = len(told)
+
+    outbox.offer(delta("y" * 50))
+
+    assert len(told) == before
+    assert await taken(outbox) == [frames.pong(1), delta("all")]
+
+
 async def test_deltas_of_a_slow_client_collapse_into_one_snapshot_a_record() -> None:
     snapshots = Snapshots(r1="all of one", r2="all of two")
     outbox = Outbox(snapshots, LIMITS)
