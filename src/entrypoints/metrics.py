@@ -33,6 +33,8 @@ class Metrics(ReplyMeter):
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         self._http = Histogram("im_http_request_seconds", "HTTP requests", ("method", "route", "status"), registry=registry, buckets=FAST_S)
+        self._http_children: dict[tuple[str, str, int], Histogram] = {}  # to look one up by its labels costs more than to count
+        self._message_children: dict[str, Counter] = {}
         self._messages = Counter("im_messages", "Messages stored", ("msg_type",), registry=registry)
         self._replies = Counter("im_replies", "Replies that ended", ("status",), registry=registry)
         self._reply = Histogram("im_reply_seconds", "From claim to end of a reply", registry=registry, buckets=SLOW_S)
@@ -79,10 +81,16 @@ class Metrics(ReplyMeter):
     # The API
 
     def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._http.labels(method, route, status).observe(seconds)
+        child = self._http_children.get((method, route, status))
+        if child is None:
+            child = self._http_children[method, route, status] = self._http.labels(method, route, status)
+        child.observe(seconds)
 
     def message_stored(self, msg_type: str) -> None:
-        self._messages.labels(msg_type).inc()
+        child = self._message_children.get(msg_type)
+        if child is None:
+            child = self._message_children[msg_type] = self._messages.labels(msg_type)
+        child.inc()
 
     def socket_opened(self) -> None:
         self._sockets.inc()

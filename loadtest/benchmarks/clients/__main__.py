@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from loadtest.benchmarks.clients.conversations import Conversations
+from loadtest.benchmarks.clients.ejabberd import EjabberdSends
 from loadtest.benchmarks.clients.idle import IdleSockets
 from loadtest.benchmarks.clients.load import Load
 from loadtest.benchmarks.clients.open_loop import OpenLoop
@@ -20,6 +21,7 @@ from loadtest.benchmarks.clients.unnest import UnnestInserts
 KINDS: dict[str, type[Load]] = {
     "http-sends": HttpSends,
     "ws-sends": WebSocketSends,
+    "ejabberd-sends": EjabberdSends,
     "open-loop": OpenLoop,
     "conversations": Conversations,
     "idle": IdleSockets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -134,7 +134,15 @@ class _Batch:
 
     def _accept(self, send: Send, stops: Sequence[Stop]) -> Stored:
         message = self._log.append(send.message, user_id=send.record.user_id)
-        record = replace(send.record, user_seq=message.seq, updated_at=self._now)  # recovery goes by it, and by this clock
+        record = ChatRecord(
+            record_id=send.record.record_id,
+            session_id=message.session_id,
+            user_id=send.record.user_id,
+            user_message_id=message.message_id,
+            created_at=send.record.created_at,
+            updated_at=self._now,  # recovery goes by it, and by this clock
+            user_seq=message.seq,
+        )
         self.new_records.append(record)
         self._known[message.message_id] = (message, record)
         self._pending[record.user_id] = self._pending.get(record.user_id, 0) + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from adapters.sql.bulk import BulkInsert, BulkUpdate, Write
 from adapters.sql.rows import values_of
@@ -40,9 +39,18 @@ class SessionLog:
     def append(self, message: Message, *, user_id: str) -> Message:
         """The message with its `seq`, as the last one of its session, which is `user_id`'s."""
         session = self._sessions.get(message.session_id) or Session(message.session_id, user_id, 0, message.created_at, message.created_at)
-        message = replace(message, seq=session.last_seq + 1)
-        latest = max(session.updated_at, message.created_at)
-        self._sessions[message.session_id] = replace(session, last_seq=message.seq, updated_at=latest)
+        seq, latest = session.last_seq + 1, max(session.updated_at, message.created_at)
+        message = Message(
+            message.message_id,
+            message.session_id,
+            message.from_user_id,
+            message.msg_type,
+            message.msg_content,
+            message.created_at,
+            message.updated_at,
+            seq,
+        )
+        self._sessions[message.session_id] = Session(session.session_id, session.user_id, seq, session.created_at, latest)
         self._messages.append(message)
         return message
 

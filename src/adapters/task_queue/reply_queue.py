@@ -34,7 +34,7 @@ class CeleryReplyQueue(ReplyQueue):
         self,
         app: Celery,
         *,
-        gather_s: float = 0.01,
+        gather_s: float = 0.003,
         open_s: float = 3.0,
         max_pending: int = 10_000,
         answer_s: float = 1.0,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-FRAMES_A_SECOND = 50
+FRAMES_A_SECOND = 100
 BURST_FRAMES = 250
 
 
 class FrameRate:
-    """Bursts are fine, 50 frames a second for long are the most."""
+    """Bursts are fine, 100 frames a second for long are the most."""
 
     __slots__ = ("_filled_at", "_monotonic", "_tokens")
 
