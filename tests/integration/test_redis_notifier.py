@@ -132,7 +132,7 @@ async def test_listeners_hear_of_a_gap_when_only_the_publisher_was_cut_off(broke
         await eventually(lambda: heard.events)
         client.client_kill_filter(_type="normal", skipme=True)
         assert isinstance(rig.near, RedisNotifier)
-        rig.near.publish("ada", STARTED)
+        rig.near.publish("ada", ReplyDelta("r-1", 1, 0, "at once, before the cut is noticed"))
         await eventually(lambda: heard.gaps)
         assert rig.near.dropped == 1
         rig.near.publish("ada", STARTED)
