@@ -98,7 +98,7 @@ class _OverDriver(Connection):
     async def _translated(self, error: DriverError, text: str) -> BaseException:
         """As SQLAlchemy would raise it. The other connections of the pool are most likely as dead as this one."""
         is_cut = self._driver.closed
-        if is_cut:
+        if is_cut and not self._connection.invalidated:  # once: to ask for the raw connection again would open another
             pool: Any = self._connection.engine.pool
             pool._invalidate(await self._connection.get_raw_connection(), error, _checkin=False)  # noqa: SLF001  # as SQLAlchemy itself does
             await self._connection.invalidate(error)

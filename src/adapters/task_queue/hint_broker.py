@@ -34,7 +34,7 @@ class HintBroker:
             redis.lpush(HINT_QUEUE, self._prepare().render(session_ids))
 
     def length(self) -> int:
-        """How many hints wait in the broker. Asked before the first hint, it spares that the imports that Celery and kombu put off."""
+        """How many hints wait in the broker. Asked before the first hint, it spares that one the imports that Celery and kombu put off."""
         with self._connected() as redis:
             self._prepare()
             return int(redis.llen(HINT_QUEUE))

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Application(FastAPI):
-    """FastAPI, but for hot paths: `hot_calls` by method and path, and one socket."""
+    """FastAPI, but for hot paths: calls by method and path, and one socket."""
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]  # FastAPI's own
