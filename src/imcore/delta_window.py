@@ -1,7 +1,7 @@
-"""DeltaWindow: what the replies of this process have to tell, gathered for a moment.
+"""DeltaWindow: what the replies of this process have to tell, gathered until the next tick.
 
 A model gives a token every 10 to 30 ms. To encode, carry and write each one to a socket costs ten times what it costs to read it from the
-model; twenty pieces a second look the same to a reader.
+model; a dozen pieces a second look the same to a reader.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ import asyncio
 from imcore.draft import Draft
 from imcore.ports import Notifier
 
-WINDOW_S = 0.05
+WINDOW_S = 0.08
+LAG_S = 0.01
+"""How long after a tick deltas leave: what clients of models have gathered until the tick is with them then."""
+
+
+def until_tick(now_s: float, window_s: float) -> float:
+    """How long until the loop's clock reaches the next multiple of the window. Whoever gathers anything ends with the tick: two windows
+    on a text's way then hold it for one window, not for two."""
+    return window_s - now_s % window_s
 
 
 class DeltaWindow:
-    """The first delta of a reply is published at once; later ones of all replies together, each at most `window_s` after it came.
+    """The first delta of a reply is published at once; later ones of all replies together, once in each window.
 
     With a `window_s` of 0 every delta is published at once.
     """
@@ -33,7 +41,8 @@ class DeltaWindow:
             return
         self._waiting.add(draft)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._window_s, self._publish_all)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(until_tick(loop.time() - LAG_S, self._window_s), self._publish_all)
 
     def flush(self, draft: Draft) -> None:
         """Publish what waits of this reply: its end is next."""

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 MERGE_WINDOW_S = 0.3
 """How long a burst may last that one reply is to answer."""
 
+RENEWAL_ROUNDS = 4
+"""In the time that a lease may go without renewal."""
 
 HAND_BACK_S = 3.0
 """How long a closing process tries to hand replies back to a store that does not answer."""
@@ -31,7 +34,8 @@ HAND_BACK_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class WriterTimes:
-    """`lease_s` bounds how long a dead writer's reply stands still; `renew_s` is also how far the stored text may lag behind."""
+    """`lease_s` bounds how long a dead writer's reply stands still. A lease is renewed before it is `renew_s` old, so that is also how far
+    the stored text may lag behind; a reply that ends sooner is never renewed."""
 
     lease_s: float = 10.0
     renew_s: float = 1.5
@@ -67,7 +71,7 @@ class ReplyWriters:
         self._slots = slots
         self._drains: dict[str, asyncio.Task[None]] = {}
         self._hinted: set[str] = set()
-        self._drafts: set[Draft] = set()
+        self._drafts: dict[Draft, float] = {}  # and when its lease began
         self._draft_of: dict[str, Draft] = {}  # by each record that it answers
         self._closing = False
         self._loops: list[asyncio.Task[None]] = []
@@ -81,7 +85,7 @@ class ReplyWriters:
         """Begin to renew, to sweep (at once: what a crash left behind is due now) and to hear requests."""
         self._notifier.listen(on_request=self.hear)
         self._loops = [
-            asyncio.create_task(self._every(self._times.renew_s, self._renew), name="renew leases"),
+            asyncio.create_task(self._every(self._times.renew_s / RENEWAL_ROUNDS, self._renew), name="renew leases"),
             asyncio.create_task(self._every(self._times.sweep_s, self.sweep), name="recover replies"),
         ]
 
@@ -178,17 +182,20 @@ class ReplyWriters:
     @contextmanager
     def _kept(self, draft: Draft) -> Iterator[None]:
         """Meanwhile it is renewed, and found by what users ask of it."""
-        self._drafts.add(draft)
+        self._drafts[draft] = time.monotonic()
         self._draft_of |= {record.record_id: draft for record in draft.group}
         try:
             yield
         finally:
-            self._drafts.remove(draft)
+            del self._drafts[draft]
             for record in draft.group:
                 self._draft_of.pop(record.record_id, None)
 
     async def _renew(self) -> None:
-        drafts = list(self._drafts)
+        """Those whose lease would be too old by the next round."""
+        now_s = time.monotonic()
+        begun_before_s = now_s - self._times.renew_s * (1 - 1 / RENEWAL_ROUNDS)
+        drafts = [draft for draft, begun_s in self._drafts.items() if begun_s <= begun_before_s]
         if not drafts:
             return
         sent = [draft.renewal() for draft in drafts]
@@ -199,6 +206,8 @@ class ReplyWriters:
                 draft.halt(Halt.LEASE_LOST)
                 continue
             draft.renewed(running)
+            if draft in self._drafts:  # it may have ended meanwhile
+                self._drafts[draft] = now_s
             if record_id in renewal.cancelled:
                 draft.halt(Halt.STOPPED)
 

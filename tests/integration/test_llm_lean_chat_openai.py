@@ -81,7 +81,8 @@ async def test_what_comes_within_the_window_is_one_chunk(build: Build) -> None:
     come_on = asyncio.Event()
     words = [chunked(frame(f"{number} ")) for number in range(100)]
     script: list[Step] = [STREAM, chunked(frame("first ")), come_on, *words, chunked(STOP + DONE), END]
-    async with serving(script) as base_url, aclosing(build(base_url, window_s=1.0).astream(HELLO)) as chunks:
+    next_tick_in_a_second = asyncio.get_running_loop().time() + 1.0
+    async with serving(script) as base_url, aclosing(build(base_url, window_s=next_tick_in_a_second).astream(HELLO)) as chunks:
         assert await next_text(chunks) == "first "
         come_on.set()
         assert await next_text(chunks) == "".join(f"{number} " for number in range(100))

@@ -40,40 +40,34 @@ class LangChainLLMClient(ClosableLLMClient):
         return {"model": self._name, **described(self._to_input, prompt)}
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
+        ending, transcript, whole, output = Ending(), Transcript(), "", None
+        hears_itself, streams = isinstance(self._runnable, BaseChatModel), self._mode == "stream"
+        config = RunnableConfig() if hears_itself else RunnableConfig(callbacks=[ModelWatch(ending)])
         begun = False
         try:
-            async with aclosing(self._chunks(prompt)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-                    begun = True
+            async with aclosing(self._outputs(prompt, config)) as outputs:
+                async for output in outputs:
+                    if hears_itself:
+                        ending.hear(output)
+                    text = transcript.text_of(output)
+                    if not streams:
+                        whole += text
+                    elif text:
+                        yield LLMChunk(text)
+                        begun = True
+            transcript.check(output)
+            yield ending.last_chunk(text=whole, model=self._name, needs_reason=self._needs_finish_reason)
         except LLMError:
             raise
         except Exception as error:  # a Runnable is anybody's code: whatever it raises, a typed error goes up
             raise as_llm_error(error, begun=begun, secret=self._secret) from error
 
-    async def _chunks(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
-        ending, transcript, whole, output = Ending(), Transcript(), "", None
-        hears_itself = isinstance(self._runnable, BaseChatModel)
-        config = RunnableConfig() if hears_itself else RunnableConfig(callbacks=[ModelWatch(ending)])
-        async with aclosing(self._outputs(prompt, config)) as outputs:
-            async for output in outputs:
-                if hears_itself:
-                    ending.hear(output)
-                text = transcript.text_of(output)
-                if self._mode == "whole":
-                    whole += text
-                elif text:
-                    yield LLMChunk(text)
-        transcript.check(output)
-        yield ending.last_chunk(text=whole, model=self._name, needs_reason=self._needs_finish_reason)
-
-    async def _outputs(self, prompt: Prompt, config: RunnableConfig) -> AsyncGenerator[Any]:
+    def _outputs(self, prompt: Prompt, config: RunnableConfig) -> AsyncGenerator[Any]:
         given = self._to_input(prompt)
         if self._mode == "whole":
-            yield await self._runnable.ainvoke(given, config)
-            return
+            return self._one_output(given, config)
         options = {"stream_mode": "messages"} if is_graph(self._runnable) else {}
-        outputs = cast("AsyncGenerator[Any]", self._runnable.astream(given, config, **options))  # always one, though typed as an iterator
-        async with aclosing(outputs):
-            async for output in outputs:
-                yield output
+        return cast("AsyncGenerator[Any]", self._runnable.astream(given, config, **options))  # always one, though typed as an iterator
+
+    async def _one_output(self, given: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
+        yield await self._runnable.ainvoke(given, config)

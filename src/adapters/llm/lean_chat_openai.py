@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -17,6 +18,7 @@ from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_
 from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient
 from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError
 from adapters.llm.server_sent_events import EventReader
+from imcore.delta_window import WINDOW_S, until_tick
 
 BURST_BYTES = 32 * 1024
 END_PATIENCE_S = 0.1
@@ -48,13 +50,14 @@ _PLAIN = frozenset(
 class LeanChatOpenAI(ChatOpenAI):
     """ChatOpenAI whose `astream` reads the server-sent events itself.
 
-    The first text is passed on at once; from then on all that comes within `window_s` becomes one chunk. A request that asks for more
-    than text (tools, structured output, logprobs, `n`, `extra_body`, … : anything but the parameters in `_PLAIN`), a model that is set
+    The first text is passed on at once; from then on all that comes until the next tick of `window_s` becomes one chunk.
+
+    A request that asks for more than text (tools, structured output, logprobs, `n`, `extra_body`, … : anything but the parameters in `_PLAIN`), a model that is set
     to the Responses API, to content blocks, to response headers, to a gateway or to `stream_chunk_timeout`, and any HTTP client but
     `AiohttpClient` take ChatOpenAI's own way. So do `stream`, `invoke` and `ainvoke`.
     """
 
-    window_s: float = 0.045
+    window_s: float = WINDOW_S
 
     async def _astream(
         self,
@@ -118,7 +121,7 @@ class LeanChatOpenAI(ChatOpenAI):
                 for chunk in frames.chunks(events.feed(data)):
                     yield chunk
                 if frames.has_text and not frames.done and len(data) < BURST_BYTES:
-                    await body.gather(self.window_s)
+                    await body.gather(until_tick(asyncio.get_running_loop().time(), self.window_s))
             for chunk in frames.last():
                 yield chunk
             await body.end(END_PATIENCE_S)

@@ -54,13 +54,18 @@ class ResilientLLMClient(ClosableLLMClient):
         return self._models[0].request(prompt)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
-        limit = TimeLimit(asyncio.get_running_loop().time() + self._timeout_s)
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
         first, rest = await self._begin(prompt)
-        with limit:
+        try:
             async with aclosing(rest):
                 yield first
-                while chunk := await self._next(rest, limit):
-                    yield chunk
+                with TimeLimit(deadline) as limit:
+                    async for chunk in rest:
+                        limit.pause()
+                        yield chunk
+                        limit.resume()
+        except TimeoutError:
+            raise LLMTimeoutError(f"The reply had no end within {self._timeout_s:g} s (IM_LLM_TIMEOUT_S).") from None
 
     async def close(self) -> None:
         for model in self._models:
@@ -97,12 +102,6 @@ class ResilientLLMClient(ClosableLLMClient):
             with attempt:
                 return await _first_of(model, prompt)
         raise AssertionError("the last attempt returns or raises")
-
-    async def _next(self, chunks: AsyncGenerator[LLMChunk], limit: TimeLimit) -> LLMChunk | None:
-        try:
-            return await limit.wait(anext(chunks, None))
-        except TimeoutError:
-            raise LLMTimeoutError(f"The reply had no end within {self._timeout_s:g} s (IM_LLM_TIMEOUT_S).") from None
 
 
 async def _first_of(model: ClosableLLMClient, prompt: Prompt) -> tuple[LLMChunk, AsyncGenerator[LLMChunk]]:

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, Self, TypeVar
-
-T = TypeVar("T")
+from types import TracebackType
+from typing import Any, Self
 
 
 class TimeLimit:
-    """A moment on the loop's clock after which nothing is waited for; while nothing is, it disturbs nobody.
+    """A moment on the loop's clock after which the task that has entered the context is not to wait any more: it gets a `TimeoutError`.
 
-    To be used as a context, inside of which `wait` may be called from one task at a time.
+    Between `pause` and `resume` it does something else, which the limit does not disturb: a generator gives its value away.
+    A cancellation of the task goes on to the task.
     """
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._is_over = False
-        self._waiting: asyncio.Task[Any] | None = None
+        self._is_paused = False
 
     def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # only a task can wait
+        self._task: asyncio.Task[Any] = task
+        self._cancellations = task.cancelling()
         self._timer = asyncio.get_running_loop().call_at(self._deadline, self._end)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._timer.cancel()
+        is_ours = self._is_over and not self._is_paused and isinstance(error, asyncio.CancelledError)
+        if is_ours and self._task.uncancel() <= self._cancellations:
+            raise TimeoutError from error
 
-    async def wait(self, for_: Awaitable[T]) -> T:
-        """What `for_` gives; raises `TimeoutError` once the moment has come. A cancellation of the caller goes on to the caller."""
+    def pause(self) -> None:
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """Raises `TimeoutError` if the moment has come meanwhile."""
+        self._is_paused = False
         if self._is_over:
             raise TimeoutError
-        task = self._waiting = asyncio.current_task()
-        assert task is not None  # noqa: S101  # only a task can await this
-        cancellations = task.cancelling()
-        try:
-            return await for_
-        except asyncio.CancelledError:
-            if self._is_over and task.uncancel() <= cancellations:
-                raise TimeoutError from None
-            raise
-        finally:
-            self._waiting = None
 
     def _end(self) -> None:
         self._is_over = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if not self._is_paused:
+            self._task.cancel()

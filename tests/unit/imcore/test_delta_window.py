@@ -9,7 +9,7 @@ import pytest
 from adapters.memory.notifier import MemoryNotifier
 from imcore.chat_record import ChatRecord
 from imcore.clock import utc_now
-from imcore.delta_window import DeltaWindow
+from imcore.delta_window import DeltaWindow, until_tick
 from imcore.draft import Draft
 from imcore.events import ReplyDelta, ReplyEvent
 from imcore.ports import LLMChunk
@@ -95,3 +95,8 @@ async def test_without_a_window_each_piece_leaves_at_once(texts: list[str]) -> N
     await asyncio.sleep(0)
     assert len(told.deltas) == len(texts)
     assert "".join(text for _, _, text in told.deltas) == draft.text
+
+
+@pytest.mark.parametrize(("now_s", "until_s"), [(100.0, 0.25), (100.0625, 0.1875), (100.2421875, 0.0078125)])
+def test_windows_that_begin_at_any_time_end_with_the_same_tick(now_s: float, until_s: float) -> None:
+    assert until_tick(now_s, window_s=0.25) == until_s

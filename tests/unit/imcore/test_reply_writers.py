@@ -5,6 +5,7 @@ from imcore import reply_writers
 from imcore.chat_record import ReplyStatus
 from imcore.errors import StoreUnavailableError
 from imcore.events import ReplyCompleted, ReplyDelta, ReplyStarted, ShowReply
+from imcore.reply_writers import ReplyWriters, WriterTimes
 
 
 def texts(events):
@@ -111,6 +112,29 @@ async def test_the_text_so_far_and_the_lease_are_kept_in_the_store(core):
         return (await core.record(stored)).lease_expires_at > before
 
     await core.eventually(lease_is_longer)
+
+
+async def test_a_lease_is_renewed_before_it_is_as_old_as_it_may_get_and_not_much_sooner(core, monkeypatch):
+    renewed = []
+    renew = core.store.renew
+
+    async def note(running, **options):
+        renewed.extend(reply.lease.session_id for reply in running)
+        return await renew(running, **options)
+
+    monkeypatch.setattr(core.store, "renew", note)
+    writers = ReplyWriters(core.store, core.notifier, core.write, core.meter, times=WriterTimes(renew_s=1000))
+    core.queue.listen(writers.offer)
+    for user_id in ("alice", "bob"):
+        await core.send(user_id, "hi")
+        core.llm.says("so far", finish=False)
+    await core.until(lambda: writers.running == 2)
+    old = next(draft for draft in writers._drafts if draft.record.user_id == "bob")
+    writers._drafts[old] -= 1000 - 1000 / reply_writers.RENEWAL_ROUNDS
+    await writers._renew()
+    await writers._renew()
+    assert renewed == ["bob"]
+    await writers.close(0)
 
 
 async def test_a_writer_whose_lease_was_taken_stops_asking_its_model(core):

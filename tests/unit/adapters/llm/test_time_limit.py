@@ -17,21 +17,17 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
-async def give(answer: str) -> str:
-    return answer
-
-
 async def test_what_comes_in_time_is_given() -> None:
     with limit(in_s=60) as time_limit:
-        assert [await time_limit.wait(give(piece)) for piece in ("a", "b")] == ["a", "b"]
+        await asyncio.sleep(0)
+        time_limit.pause()
+        await asyncio.sleep(0)
+        time_limit.resume()
 
 
 async def test_an_error_of_what_is_waited_for_passes() -> None:
-    async def fail() -> None:
+    with pytest.raises(OSError, match="cut"), limit(in_s=60):
         raise OSError("cut")
-
-    with limit(in_s=60) as time_limit, pytest.raises(OSError, match="cut"):
-        await time_limit.wait(fail())
 
 
 async def test_time_that_is_over_while_something_is_waited_for_ends_the_wait() -> None:
@@ -43,8 +39,8 @@ async def test_time_that_is_over_while_something_is_waited_for_ends_the_wait() -
         finally:
             ended.set()
 
-    with limit(in_s=0.01) as time_limit, pytest.raises(TimeoutError):
-        await time_limit.wait(watched())
+    with pytest.raises(TimeoutError), limit(in_s=0.01):
+        await watched()
     assert ended.is_set()
     task = asyncio.current_task()
     assert task is not None
@@ -52,32 +48,39 @@ async def test_time_that_is_over_while_something_is_waited_for_ends_the_wait() -
     await asyncio.sleep(0)  # not cancelled any more
 
 
-async def test_time_that_is_over_while_nothing_is_waited_for_disturbs_nobody_until_the_next_wait() -> None:
+async def test_time_that_is_over_during_a_pause_disturbs_nobody_until_its_end() -> None:
     is_over = asyncio.Event()
     with limit(in_s=0) as time_limit:
-        await time_limit.wait(give("in time"))
+        time_limit.pause()
         asyncio.get_running_loop().call_later(0.01, is_over.set)
         await is_over.wait()
-        begun = False
-
-        async def begin() -> None:
-            nonlocal begun
-            begun = True
-
-        late = begin()
         with pytest.raises(TimeoutError):
-            await time_limit.wait(late)
-        late.close()
-    assert not begun
+            time_limit.resume()
+
+
+async def test_a_cancellation_during_a_pause_is_no_timeout() -> None:
+    paused = asyncio.Event()
+
+    async def call() -> None:
+        with limit(in_s=0) as time_limit:
+            time_limit.pause()
+            asyncio.get_running_loop().call_later(0.01, paused.set)
+            await hang()
+
+    caller = asyncio.create_task(call())
+    await paused.wait()
+    caller.cancel()
+    await asyncio.wait({caller})
+    assert caller.cancelled()
 
 
 async def test_a_cancellation_of_the_caller_is_no_timeout() -> None:
     waiting = asyncio.Event()
 
     async def call() -> None:
-        with limit(in_s=60) as time_limit:
+        with limit(in_s=60):
             waiting.set()
-            await time_limit.wait(hang())
+            await hang()
 
     caller = asyncio.create_task(call())
     await waiting.wait()
@@ -93,7 +96,7 @@ async def test_a_cancellation_of_the_caller_counts_also_when_the_time_is_over_at
         with limit(in_s=60) as time_limit:
             asyncio.get_running_loop().call_soon(end_both, time_limit)
             waiting.set()
-            await time_limit.wait(hang())
+            await hang()
 
     def end_both(time_limit: TimeLimit) -> None:
         time_limit._end()
@@ -106,9 +109,9 @@ async def test_a_cancellation_of_the_caller_counts_also_when_the_time_is_over_at
 
 
 async def test_a_wait_inside_of_a_timeout_of_the_callers_own_leaves_that_one_to_the_caller() -> None:
-    with limit(in_s=60) as time_limit, pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError), limit(in_s=60):
         async with asyncio.timeout(0.01) as callers_own:
-            await time_limit.wait(hang())
+            await hang()
     assert callers_own.expired()
 
 
