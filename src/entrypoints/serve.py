@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from entrypoints.api.app import create_app
+from entrypoints.api.gathered_writes import GatheringProtocol
 from entrypoints.container import ApiContainer, build_llm
 from entrypoints.garbage import collect_rarely
 from entrypoints.logs import configure_logs
@@ -40,6 +41,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     config = uvicorn.Config(
         "entrypoints.serve:build_app",
         factory=True,
+        http=GatheringProtocol,
         workers=workers,
         log_config=None,
         access_log=False,

@@ -14,6 +14,16 @@ def test_new_ids_are_distinct_uuid7_in_the_order_of_time():
     assert [each[:13] for each in ids] == sorted(each[:13] for each in ids)
 
 
+def test_a_forked_process_makes_other_ids():
+    new_id()
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writer, new_id()[14:].encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100).decode() != new_id()[14:]
+
+
 def test_a_record_has_one_reply_id_for_life_and_shares_it_with_no_other():
     records = [new_id() for _ in range(1000)]
     replies = [reply_message_id(record) for record in records]
