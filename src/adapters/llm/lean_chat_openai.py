@@ -52,9 +52,9 @@ class LeanChatOpenAI(ChatOpenAI):
 
     The first text is passed on at once; from then on all that comes until the next tick of `window_s` becomes one chunk.
 
-    A request that asks for more than text (tools, structured output, logprobs, `n`, `extra_body`, … : anything but the parameters in `_PLAIN`), a model that is set
-    to the Responses API, to content blocks, to response headers, to a gateway or to `stream_chunk_timeout`, and any HTTP client but
-    `AiohttpClient` take ChatOpenAI's own way. So do `stream`, `invoke` and `ainvoke`.
+    A request that asks for more than text (tools, structured output, logprobs, `n`, `extra_body`, … : anything but the parameters in
+    `_PLAIN`), a model that is set to the Responses API, to content blocks, to response headers, to a gateway or to
+    `stream_chunk_timeout`, and any HTTP client but `AiohttpClient` take ChatOpenAI's own way. So do `stream`, `invoke` and `ainvoke`.
     """
 
     window_s: float = WINDOW_S
