@@ -17,6 +17,7 @@ from adapters.sql.database import Database
 from adapters.sql.engine import POOL_SIZE, open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import migrate
+from adapters.sql.reads import changed_since
 from adapters.sql.schema import records
 from imcore.chat_record import ReplyStatus
 from imcore.double_texting import DoubleTexting
@@ -118,6 +119,18 @@ async def test_a_time_comes_back_in_utc_and_finds_its_row_from_any_zone(database
     )
     assert (kept, kept.tzinfo, status) == (NOON, UTC, ReplyStatus.PROCESSING)
     assert isinstance(status, ReplyStatus)
+
+
+async def test_a_time_comes_back_in_utc_from_a_server_in_another_zone(postgres_url: str) -> None:
+    await asyncio.to_thread(migrate, postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET timezone = 'Asia/Kolkata'")
+    database = Database(open_engines(f"{postgres_url}?options=-ctimezone%3DEurope/Berlin", application_name="imcore-test"))
+    await keep_record(database, "one")
+    ((kept,),) = await executed(database, select(records.c.created_at))
+    listed = await database.read(lambda connection: changed_since(connection, "alice", NOON - timedelta(days=1), limit=1))
+    await database.close()
+    assert (kept, kept.tzinfo, listed[0].created_at, listed[0].created_at.tzinfo) == (NOON, UTC, NOON, UTC)
 
 
 async def test_a_value_may_look_like_a_placeholder(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from imcore.chat_record import ReplyStatus
 from imcore.message import MessageType
 
+ResultProcessor = Callable[[Any], Any] | None
+
 BIG_KEY = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit key that counts by itself; on SQLite only an INTEGER does."""
 
@@ -21,7 +24,10 @@ LONG_TEXT = Text().with_variant(mysql.LONGTEXT(), "mysql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in, aware UTC datetimes out; in the order of time also where the database knows no time zones."""
+    """Aware datetimes in, aware UTC datetimes out; in the order of time also where the database knows no time zones.
+
+    PostgreSQL gives them in the zone of the session, which is UTC: see `engine`.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -35,10 +41,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if dialect.name == "postgresql" else value.replace(tzinfo=UTC)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> ResultProcessor:
+        return None if dialect.name == "postgresql" else super().result_processor(dialect, coltype)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  (SQLAlchemy's signature)
+        return None if value is None else value.replace(tzinfo=UTC)
 
 
 class JsonObject(TypeDecorator[dict[str, object]]):
@@ -66,6 +73,11 @@ def json_text(value: dict[str, object] | None) -> str | None:
     return text
 
 
+_STATUSES: dict[int | None, ReplyStatus | None] = {None: None} | {status.value: status for status in ReplyStatus}
+_MESSAGE_TYPES: dict[str | None, MessageType | None] = {None: None} | {kind.value: kind for kind in MessageType}
+"""Looked up for each row, which an enumeration itself takes six times as long for."""
+
+
 class StatusNumber(TypeDecorator[ReplyStatus]):
     impl = SmallInteger
     cache_ok = True
@@ -73,8 +85,8 @@ class StatusNumber(TypeDecorator[ReplyStatus]):
     def process_bind_param(self, value: ReplyStatus | None, dialect: Dialect) -> int | None:  # noqa: ARG002  (SQLAlchemy's signature)
         return None if value is None else int(value)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> ReplyStatus | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        return None if value is None else ReplyStatus(value)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> ResultProcessor:  # noqa: ARG002  (SQLAlchemy's signature)
+        return _STATUSES.__getitem__
 
 
 class MessageTypeName(TypeDecorator[MessageType]):
@@ -84,5 +96,5 @@ class MessageTypeName(TypeDecorator[MessageType]):
     def process_bind_param(self, value: MessageType | None, dialect: Dialect) -> str | None:  # noqa: ARG002  (SQLAlchemy's signature)
         return None if value is None else value.value
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> MessageType | None:  # noqa: ARG002  (SQLAlchemy's signature)
-        return None if value is None else MessageType(value)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> ResultProcessor:  # noqa: ARG002  (SQLAlchemy's signature)
+        return _MESSAGE_TYPES.__getitem__

@@ -46,9 +46,10 @@ class Connection(ABC):
 
 async def connection_over(connection: AsyncConnection) -> Connection:
     """The way that suits the database."""
-    if connection.dialect.name != POSTGRESQL:
+    lent: Any = connection.sync_connection
+    if lent.dialect.name != POSTGRESQL:
         return _OverSqlAlchemy(connection)
-    return _OverDriver(connection, cast("DriverConnection", (await connection.get_raw_connection()).driver_connection))
+    return _OverDriver(connection, lent.connection.driver_connection)
 
 
 class _OverSqlAlchemy(Connection):
@@ -79,7 +80,8 @@ class _OverDriver(Connection):
         prepared = _prepared(statement, self._connection.dialect)
         try:
             cursor = await self._driver.execute(prepared.text, prepared.values(values or {}), prepare=prepared.prepare)
-            return prepared.rows(await cursor.fetchall()) if cursor.description else ()
+            gives_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0  # spares the cursor's description of each column
+            return prepared.rows(await cursor.fetchall()) if gives_rows else ()
         except DriverError as error:
             raise await self._translated(error, prepared.text) from error
 
@@ -115,16 +117,20 @@ class _Prepared:
         self._process: dict[str, Processor] = {name: _bind_processor(bind.type, dialect) for name, bind in compiled.binds.items()}
         self._given = {name: self._processed(name, value) for name, value in compiled.construct_params(_check=False).items()}
         columns = statement.selected_columns if isinstance(statement, Select) else ()
-        self._columns = [_result_processor(column.type, dialect) for column in columns]
-        self._is_plain = not any(self._columns)
+        processors = [_result_processor(column.type, dialect) for column in columns]
+        self._columns = [(place, process) for place, process in enumerate(processors) if process is not None]
 
     def values(self, values: Values) -> Values:
         return {**self._given, **{name: self._processed(name, value) for name, value in values.items()}} if values else self._given
 
     def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
-        if self._is_plain:
-            return rows
-        return [[value if process is None else process(value) for process, value in zip(self._columns, row, strict=True)] for row in rows]
+        return [self._row(row) for row in rows] if self._columns else rows
+
+    def _row(self, row: Row) -> Row:
+        values = list(row)
+        for place, process in self._columns:
+            values[place] = process(values[place])
+        return values
 
     def _processed(self, name: str, value: Any) -> Any:
         process = self._process.get(name)

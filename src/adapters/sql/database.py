@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.sql.connection import Connection, connection_over
+from adapters.sql.connection import POSTGRESQL, Connection, connection_over
 from adapters.sql.engine import Engines
 from adapters.sql.failures import is_clash, is_cut, translated
+from adapters.sql.kept_connections import KeptConnections
 from imcore.errors import StoreUnavailableError
 
 T = TypeVar("T")
@@ -22,6 +23,9 @@ Work = Callable[[Connection], Awaitable[T]]
 
 STEP_TIMEOUT_S = 5.0
 MAX_TRIES = 5
+
+KEPT_CONNECTIONS = 2
+"""For reads, and as many for writes: a fraction of PostgreSQL's pool. The pools of the other databases are left as they are."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +36,7 @@ class Database:
     def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
         self.engines = engines
         self._step_timeout_s = step_timeout_s
+        self._connections = KeptConnections(most=KEPT_CONNECTIONS if engines.write.dialect.name == POSTGRESQL else 0)
         self._left: set[asyncio.Task[Any]] = set()
 
     async def read(self, work: Read[T], *, timeout_s: float | None = None) -> T:
@@ -45,28 +50,19 @@ class Database:
     async def close(self) -> None:
         """Close all connections, also those of steps that nobody waits for any more."""
         await asyncio.gather(*self._left, return_exceptions=True)
+        await self._connections.give_back()
         await self.engines.dispose()
 
+    def connection_counts(self) -> dict[str, int]:
+        """Open connections by state, `in_use` and `idle`."""
+        counts, kept = self.engines.connection_counts(), len(self._connections)
+        return {"in_use": counts["in_use"] - kept, "idle": counts["idle"] + kept}
+
     async def _read_once(self, work: Read[T]) -> T:
-        async with self.engines.read.connect() as connection:
-            return await work(connection)
+        return await self._connections.lend(self.engines.read, work)
 
     async def _write_once(self, work: Work[T]) -> T:
-        async with self.engines.write.connect() as lent:
-            connection = await connection_over(lent)
-            try:
-                answer = await work(connection)
-            except BaseException:
-                with suppress(DBAPIError):  # of a connection that is cut; what went wrong before is what counts
-                    await connection.rollback()
-                raise
-            try:
-                await connection.commit()
-            except DBAPIError as error:
-                if is_cut(error):  # perhaps it is committed: not to be tried again in silence
-                    raise StoreUnavailableError("The database was cut off while it committed.") from error
-                raise
-            return answer
+        return await self._connections.lend(self.engines.write, lambda connection: _committed(connection, work))
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
         """`once`, again after clashes and, one time, on a fresh connection."""
@@ -107,3 +103,20 @@ class Database:
         self._left.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.info("a step that nobody waited for failed", extra={"error": type(error).__name__})
+
+
+async def _committed(lent: AsyncConnection, work: Work[T]) -> T:
+    connection = await connection_over(lent)
+    try:
+        answer = await work(connection)
+    except BaseException:
+        with suppress(DBAPIError):  # of a connection that is cut; what went wrong before is what counts
+            await connection.rollback()
+        raise
+    try:
+        await connection.commit()
+    except DBAPIError as error:
+        if is_cut(error):  # perhaps it is committed: not to be tried again in silence
+            raise StoreUnavailableError("The database was cut off while it committed.") from error
+        raise
+    return answer

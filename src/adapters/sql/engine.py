@@ -126,8 +126,9 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    """Every statement is to find its rows by an index, also by a plan that was made while the tables were small."""
+    """Every statement is to find its rows by an index, also by a plan that was made while the tables were small. Times come in UTC."""
     cursor = connection.cursor()
+    cursor.execute("SET timezone = 'UTC'")
     for way in (*WHOLE_TABLE_WAYS, "jit"):
         cursor.execute(f"SET {way} = off")
     cursor.close()

@@ -88,7 +88,7 @@ class SqlAlchemyMessageStore(MessageStore):
 
     def connection_counts(self) -> dict[str, int]:
         """Open database connections by state, `in_use` and `idle`."""
-        return self._database.engines.connection_counts()
+        return self._database.connection_counts()
 
     async def add(
         self,

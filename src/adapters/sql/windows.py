@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, Select, String, and_, bindparam, literal, select, true
 
 from adapters.sql.bulk import document, recordset
 from adapters.sql.connection import PLAN_ANEW, POSTGRESQL, Connection
-from adapters.sql.rows import MESSAGE, columns_of, split
+from adapters.sql.rows import MESSAGE, columns_of
 from adapters.sql.schema import messages, records
 from imcore.message import Message, MessageType
 
@@ -25,6 +26,11 @@ class Window:
     limit: int
 
 
+_QUESTION = slice(1, 1 + len(MESSAGE))
+_ANSWER = slice(1 + len(MESSAGE), None)
+"""Where they are in a row, which begins with the position of its window."""
+
+
 async def read_all(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
     """The messages of each window, oldest first."""
     if connection.dialect == POSTGRESQL:
@@ -35,25 +41,24 @@ async def read_all(connection: Connection, windows: Sequence[Window]) -> list[li
 async def _read_together(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
     asked = [{"position": place, "session_id": window.session_id, "user_seq": window.user_seq} for place, window in enumerate(windows)]
     found = await connection.execute(_MANY, {"rows": document(asked), "at_most": max(window.limit for window in windows)})
-    by_position: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-    for position, *row in found:
-        by_position[position].append(row)
-    return [_messages(by_position[place], window.limit) for place, window in enumerate(windows)]
+    by_position = {position: list(rows) for position, rows in groupby(found, key=itemgetter(0))}
+    return [_messages(by_position.get(place, ()), window.limit) for place, window in enumerate(windows)]
 
 
 async def _read_one(connection: Connection, window: Window) -> list[Message]:
     found = await connection.execute(_ONE, {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit})
-    return _messages((row[1:] for row in found), window.limit)
+    return _messages(found, window.limit)
 
 
 def _messages(newest_first: Iterable[Sequence[Any]], limit: int) -> list[Message]:
     """Rows of a question and its answer. An answer to several questions stays with the newest of them."""
     found: dict[str, Message] = {}
     for row in newest_first:
-        question, answer = (Message(*values) if values[0] is not None else None for values in split(row, Message))
-        for line in (answer, question):
-            if line is not None:
-                found.setdefault(line.message_id, line)
+        for line in (row[_ANSWER], row[_QUESTION]):
+            if line[0] is not None and line[0] not in found:
+                found[line[0]] = Message(*line)
+        if len(found) >= limit:
+            break
     return list(found.values())[:limit][::-1]
 
 
