@@ -6,14 +6,13 @@ lost, doubled, swapped or mixed, or if a limit was broken.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 
-from loadtest.command import ended
+from loadtest.command import Parser, ended
 from loadtest.output import new_folder, save
-from loadtest.profiles import Profile, UnknownProfileError, all_profiles, profile
-from loadtest.running import progress
+from loadtest.profiles import Profile, all_profiles
+from loadtest.running import kinds, progress
 from loadtest.running.installation import started
 from loadtest.running.load import Load, Model
 from loadtest.running.run import run
@@ -21,19 +20,16 @@ from loadtest.running.table import table
 from loadtest.verdict import Limits
 
 
-def parser(chosen: Profile | None = None) -> argparse.ArgumentParser:
+def parser(chosen: Profile | None = None) -> Parser:
     """The options; a profile may have defaults of its own."""
     names = "\n".join(f"  {one.name:<26}{one.title}" for one in all_profiles().values())
-    options = argparse.ArgumentParser(
-        prog="python -m loadtest",
-        description=__doc__,
-        epilog=f"profiles:\n{names}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("profile")
+    options = Parser("python -m loadtest", __doc__, epilog=f"profiles:\n{names}")
+    options.add_argument("profile", type=kinds.profile, metavar="PROFILE")
     Load.add_options(options, chosen)
     Model.add_options(options, chosen)
-    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, without IM_; may be repeated")
+    options.add_argument(
+        "--set", type=kinds.setting, action="append", default=[], metavar="NAME=VALUE", help="a setting, without IM_; may be repeated"
+    )
     options.add_argument("--max-accept-p99-ms", type=float)
     options.add_argument("--max-first-token-p99-ms", type=float)
     options.add_argument("--min-availability", type=float, default=0.999)
@@ -41,13 +37,13 @@ def parser(chosen: Profile | None = None) -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    chosen = _profile(parser().parse_args().profile)
+    chosen = parser().parse_args().profile
     asked = parser(chosen).parse_args()
     limits = Limits(
         accept_p99_ms=asked.max_accept_p99_ms, first_token_p99_ms=asked.max_first_token_p99_ms, availability=asked.min_availability
     )
     load, model = Load.of(asked), Model.of(asked)
-    chosen = replace(chosen, settings={**chosen.settings, **dict(pair.split("=", 1) for pair in asked.set)})
+    chosen = replace(chosen, settings={**chosen.settings, **dict(asked.set)})
     print(f"{chosen.name}: {chosen.title}; {load.users} users for {load.seconds:g} s …", flush=True)
     with started(chosen, model) as installation:
         progress.head()
@@ -56,13 +52,6 @@ def main() -> None:
     report = save(result, folder, "result.json")
     print(f"\n{table(result)}\n\n{report}")
     sys.exit(0 if result["verdict"]["passed"] else 1)
-
-
-def _profile(name: str) -> Profile:
-    try:
-        return profile(name)
-    except UnknownProfileError as error:
-        parser().error(str(error))
 
 
 if __name__ == "__main__":

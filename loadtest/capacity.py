@@ -8,7 +8,6 @@ mixed at any load, 3 if no load kept the limits.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable
@@ -18,11 +17,11 @@ from random import Random
 from statistics import quantiles
 from typing import TypedDict, cast
 
-from loadtest.command import ended
+from loadtest.command import Parser, ended
 from loadtest.model.distribution import Distribution
 from loadtest.output import new_folder, save
-from loadtest.profiles import all_profiles, profile
 from loadtest.result import FORMAT, INTEGRITY, Machine, Result, Summary
+from loadtest.running import kinds
 from loadtest.running.installation import Installation, started
 from loadtest.running.load import Load, Model
 from loadtest.running.machine import machine
@@ -58,14 +57,12 @@ class Step(TypedDict):
     summary: Summary
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The options."""
-    options = argparse.ArgumentParser(
-        prog="python -m loadtest.capacity", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("profile", choices=list(all_profiles()), metavar="PROFILE")
-    options.add_argument("--limit", type=int, default=10_000, help="the most users that are tried")
-    options.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the search that was writing there")
+    options = Parser("python -m loadtest.capacity", __doc__)
+    options.add_argument("profile", type=kinds.profile, metavar="PROFILE")
+    options.add_argument("--limit", type=kinds.count, default=10_000, help="the most users that are tried")
+    options.add_argument("--resume", type=kinds.folder, metavar="FOLDER", help="go on with the search that was writing there")
     Load.add_options(options)
     Model.add_options(options)
     options.set_defaults(users=50, seconds=STEP_S, think=THINK, patience_s=PATIENCE_S)
@@ -171,11 +168,11 @@ def line(step: Step) -> str:
 
 def main() -> None:
     asked = parser().parse_args()
-    chosen, load, model = profile(asked.profile), Load.of(asked), Model.of(asked)
+    chosen, load, model = asked.profile, Load.of(asked), Model.of(asked)
     limits = limits_for(model)
     folder = asked.resume or new_folder(f"{chosen.name}-capacity")
     steps = _steps_of(folder)
-    print(f"{chosen.name}: {chosen.title}; limits {limits.as_json()}\n{HEAD}", flush=True)
+    print(f"{chosen.name}: {chosen.title}; limits {limits.as_json()}; kept in {folder}\n{HEAD}", flush=True)
     with started(chosen, model) as installation:
         capacity = Capacity(installation, load, model, limits, folder, steps)
         for step in steps:

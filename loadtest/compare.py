@@ -6,32 +6,30 @@ better, or that the difference is inside the noise. Exit code 1 if a run was not
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loadtest.command import ended
+from loadtest.command import Parser, ended
 from loadtest.figures import FIGURES, FigureForm, compare
 from loadtest.output import new_folder, save
-from loadtest.profiles import Profile, all_profiles, profile
+from loadtest.profiles import Profile, all_profiles
 from loadtest.result import FORMAT, Result
+from loadtest.running import kinds
 from loadtest.running.installation import started
 from loadtest.running.load import Load, Model
 from loadtest.running.run import run
 from loadtest.verdict import Limits
 
 SECONDS = 20
+SIDES = ("a", "b")
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The options."""
-    options = argparse.ArgumentParser(
-        prog="python -m loadtest.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    options.add_argument("a", choices=list(all_profiles()), metavar="A")
-    options.add_argument("b", choices=list(all_profiles()), metavar="B")
-    options.add_argument("--rounds", type=int, default=5)
+    options = Parser("python -m loadtest.compare", __doc__)
+    options.add_argument("profiles", type=kinds.profile, nargs="*", metavar="A B")
+    options.add_argument("--rounds", type=kinds.count, default=5)
     Load.add_options(options)
     Model.add_options(options)
     options.set_defaults(seconds=SECONDS)
@@ -45,11 +43,14 @@ def alternating(rounds: int) -> list[tuple[str, str]]:
 
 def main() -> None:
     asked = parser().parse_args()
-    sides = {"a": profile(asked.a), "b": profile(asked.b)}
+    if len(asked.profiles) != len(SIDES):
+        parser().error(f"say which two profiles, A=… B=…; there are {', '.join(all_profiles())}")
+    sides: dict[str, Profile] = dict(zip(SIDES, asked.profiles, strict=True))
     load, model = Load.of(asked), Model.of(asked)
     results: dict[str, list[Result]] = {"a": [], "b": []}
-    folder = new_folder(f"{asked.a}-against-{asked.b}")
-    print(f"A {asked.a}, B {asked.b}: {asked.rounds} rounds of {load.users} users for {load.seconds:g} s each", flush=True)
+    a, b = (side.name for side in sides.values())
+    folder = new_folder(f"{a}-against-{b}")
+    print(f"A {a}, B {b}: {asked.rounds} rounds of {load.users} users for {load.seconds:g} s each", flush=True)
     for number, order in enumerate(alternating(asked.rounds), 1):
         for side in order:
             results[side].append(_one(sides[side], replace(load, seed=number), model))

@@ -20,8 +20,8 @@ def new_folder(what: str) -> Path:
 
 
 def save(document: Mapping[str, object], folder: Path, name: str) -> Path:
-    """Write `name` and, beside it, report.html; returns the report's path."""
-    (folder / name).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    """Write `name`, in ASCII so that it can hold any text, and, beside it, report.html; returns the report's path."""
+    (folder / name).write_text(json.dumps(document, indent=1) + "\n")
     report = folder / "report.html"
     write_any(document, report)
     return report

@@ -44,6 +44,7 @@ class Machine(TypedDict):
 class Summary(TypedDict):
     """The run in figures. CPU is that of the servers: users and model have their own and are in no rate.
 
+    Rates and times are those of the steady part, which begins at `steady_from_s`; None if they are of the whole run.
     `others_cores` is how many of the machine's cores were busy with something else, or taken away: above half a core it was too much.
     """
 
@@ -59,6 +60,7 @@ class Summary(TypedDict):
     sends_per_cpu_s: float
     replies_per_cpu_s: float
     memory_mib: dict[str, float]
+    steady_from_s: float | None
     others_cores: float
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from loadtest.benchmarks.checkout import Checkout
 
@@ -55,19 +56,27 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A figure of a whole round, mostly a ratio of two variants, and the bound that it should keep. `of` takes figures by variant."""
+    """A figure of a whole round, mostly a ratio of two variants, and the bound that it should keep. `of` takes figures by variant.
+
+    The median of the rounds has to keep it; with `every_round` each of them.
+    """
 
     name: str
     needs: Sequence[str]
     of: Callable[[Mapping[str, Figures]], float]
     at_least: float | None = None
     at_most: float | None = None
+    every_round: bool = False
 
     @property
     def is_bounded(self) -> bool:
         return self.at_least is not None or self.at_most is not None
 
-    def holds(self, value: float) -> bool:
+    def holds(self, values: Sequence[float]) -> bool:
+        """`values` are those of the rounds, one at least."""
+        return all(map(self._keeps, values if self.every_round else [median(values)]))
+
+    def _keeps(self, value: float) -> bool:
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 
@@ -81,8 +90,8 @@ def ratio(variant: str, reference: str, figure: str, *, at_least: float | None =
 
 
 def bound(variant: str, figure: str, *, at_least: float | None = None, at_most: float | None = None) -> Claim:
-    """One variant's figure by itself."""
-    return Claim(f"{figure}: {variant}", (variant,), lambda figures: figures[variant][figure], at_least, at_most)
+    """One variant's figure by itself. At most 0 is asked of what must never happen: every round has to keep that."""
+    return Claim(f"{figure}: {variant}", (variant,), lambda figures: figures[variant][figure], at_least, at_most, every_round=at_most == 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,12 @@ def report(results: Results, benchmarks: Sequence[Benchmark]) -> str:
 
 
 def _shortfalls(results: Results, benchmarks: Sequence[Benchmark]) -> list[str]:
-    """The claims that do not hold, by their medians."""
+    """The claims that do not hold."""
     return [
         f"{benchmark.name}: {claim.name}"
         for benchmark in benchmarks
         for claim in benchmark.claims
-        if (values := values_of(claim, results.rounds.get(benchmark.name, []))) and not claim.holds(statistics.median(values))
+        if (values := values_of(claim, results.rounds.get(benchmark.name, []))) and not claim.holds(values)
     ]
 
 
@@ -60,7 +60,8 @@ def _of_one(benchmark: Benchmark, rounds: list[Round]) -> Iterator[str]:
 def _claim_line(claim: Claim, values: Sequence[float]) -> str:
     bounds = [f"at least {claim.at_least:g}" for _ in range(claim.at_least is not None)]
     bounds += [f"at most {claim.at_most:g}" for _ in range(claim.at_most is not None)]
-    verdict = f"   {'holds' if claim.holds(statistics.median(values)) else 'FALLS SHORT'}: {' and '.join(bounds)}" if bounds else ""
+    rounds = " in every round" if claim.every_round else ""
+    verdict = f"   {'holds' if claim.holds(values) else 'FALLS SHORT'}: {' and '.join(bounds)}{rounds}" if bounds else ""
     return f"  = {claim.name}  {spread(values)}{verdict}"
 
 

@@ -29,7 +29,7 @@ def result_page(result: Mapping[str, object]) -> str:
         result,
         header("Load test", title, about(result)),
         top,
-        section("Figures", _headline(result)),
+        section("Figures", _measured(result), _headline(result)),
         section("Over time", plots),
         section("Details", *_details(result)),
     )
@@ -66,6 +66,14 @@ def _outcomes(result: Mapping[str, object]) -> Markup:
     counts = numbers(result, "counts")
     said = [element("li", element("b", digits(counts[name])), f" {name}") for name in _OUTCOMES if name in counts]
     return element("ul", joined(said), class_="outcomes")
+
+
+def _measured(result: Mapping[str, object]) -> Markup | None:
+    """Of which part of the run rates and times are, if it is not all of it."""
+    steady_from_s = number(result, "summary", "steady_from_s")
+    if steady_from_s is None:
+        return None
+    return element("p", f"Rates and times: from {_SECONDS.text(steady_from_s)} on, when all users were there.", class_="about")
 
 
 def _headline(result: Mapping[str, object]) -> Markup:

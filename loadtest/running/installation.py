@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -79,9 +79,26 @@ def started(profile: Profile, model: Model) -> Iterator[Installation]:
         processes = _processes(profile, settings)
         for process in processes.values():
             stack.callback(process.close)
-        with ThreadPoolExecutor() as side_by_side:
-            list(side_by_side.map(lambda process: process.start(), processes.values()))
-        yield Installation(profile, {**processes, **servers}, stand_in)
+        with _killed_at_ctrl_c(processes.values()):
+            _start_side_by_side(processes.values())
+            yield Installation(profile, {**processes, **servers}, stand_in)
+
+
+@contextmanager
+def _killed_at_ctrl_c(processes: Collection[ImcoreProcess]) -> Iterator[None]:
+    """The terminal tells database and Redis, too: they are gone, and a worker would wait for them until its time is up."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+        raise
+
+
+def _start_side_by_side(processes: Collection[ImcoreProcess]) -> None:
+    with ThreadPoolExecutor() as executor, _killed_at_ctrl_c(processes):
+        for started_process in [executor.submit(process.start) for process in processes]:
+            started_process.result()
 
 
 def _servers(profile: Profile, stack: ExitStack, settings: dict[str, str]) -> dict[str, Server]:

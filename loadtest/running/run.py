@@ -32,7 +32,7 @@ def run(installation: Installation, load: Load, model: Model, limits: Limits, te
             tell(seconds[-1].moment)
             before = now
         final = users.final()
-    figures = summary(load, begun, seconds, final.times, final.availability)
+    figures = summary(load, begun, seconds, final)
     audit = installation.audit()
     return {
         "format": FORMAT,

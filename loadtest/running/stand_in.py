@@ -10,12 +10,13 @@ from loadtest.running.load import Model
 from tests.servers.server import Binary, Server
 
 
-class StandInModel(Server):
-    """`python -m loadtest.model`."""
+class ModelProcess(Server):
+    """`python -m MODULE --port PORT …`, which answers as an OpenAI-compatible model does."""
 
-    def __init__(self, options: Model) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
         super().__init__()
-        self._options = options
+        self._module = module
+        self._arguments = arguments
 
     @classmethod
     def find_binary(cls) -> Binary:
@@ -37,7 +38,12 @@ class StandInModel(Server):
         """It needs nothing."""
 
     def _command(self) -> list[str | Path]:
-        asked = self._options
-        pace = ["--first-token-s", asked.first_token_s, "--tokens-per-s", asked.tokens_per_s, "--tokens", asked.tokens]
-        faults = ["--faults", asked.faults] if asked.faults else []
-        return [self.binary.path, "-m", "loadtest.model", "--port", str(self.port), "--seed", str(asked.model_seed), *pace, *faults]
+        return [self.binary.path, "-m", self._module, "--port", str(self.port), *self._arguments]
+
+
+class StandInModel(ModelProcess):
+    """`python -m loadtest.model`."""
+
+    def __init__(self, asked: Model) -> None:
+        pace = ("--first-token-s", asked.first_token_s, "--tokens-per-s", asked.tokens_per_s, "--tokens", asked.tokens)
+        super().__init__("loadtest.model", "--seed", str(asked.model_seed), *pace, "--faults", asked.faults)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.result import Moment, Percentiles, Summary
+from loadtest.result import Moment, Summary
 from loadtest.running.load import Load
 from loadtest.running.samples import Sample
+from loadtest.running.users import Final
 
-STEADY = "steady"
 CLIENT, MODEL = "client", "model"
 NO_SERVERS = frozenset({CLIENT, MODEL})
 """Parts whose CPU and memory are not the service's."""
+
+MIN_SECONDS = 2
+"""CPU is a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,15 @@ class Second:
     sample: Sample
 
 
-def summary(load: Load, begun: Sample, seconds: Sequence[Second], times: Mapping[str, Percentiles], availability: float | None) -> Summary:
-    """`begun` is how it was before; `times` are the users' own, over the whole run.
+def summary(load: Load, begun: Sample, seconds: Sequence[Second], final: Final) -> Summary:
+    """`begun` is how it was before.
 
-    Rates are those of the seconds in which all users were there.
+    Rates are those of the seconds in which all users were there, times those of what was sent from then on. Both are of the whole run
+    where the load is no steady one, or all users were there for less than two seconds.
     """
-    rates = Rates.of(measured(load, seconds))
+    steady = within(seconds, final.steady_from_s, load.seconds)
+    rates = Rates.of(steady or within(seconds, 0.0, load.seconds) or seconds)
+    times = final.steady_times if steady else final.times
     samples = [begun, *(second.sample for second in seconds)]
     cpu_s = _used(samples)
     return {
@@ -37,22 +43,24 @@ def summary(load: Load, begun: Sample, seconds: Sequence[Second], times: Mapping
         "accept_ms": times.get("accept", {}),
         "first_token_ms": times.get("first_token", {}),
         "reply_ms": times.get("reply", {}),
-        "availability": availability,
+        "availability": final.availability,
         "cpu_s": servers(cpu_s),
         "client_cpu_s": cpu_s.get(CLIENT, 0.0),
         "model_cpu_s": cpu_s.get(MODEL, 0.0),
         "sends_per_cpu_s": rates.sends_per_s / rates.cores if rates.cores else 0.0,
         "replies_per_cpu_s": rates.replies_per_s / rates.cores if rates.cores else 0.0,
         "memory_mib": servers(_highest([second.sample.memory_mib for second in seconds])),
+        "steady_from_s": final.steady_from_s if steady else None,
         "others_cores": _others_cores(samples[0], samples[-1], sum(cpu_s.values())),
     }
 
 
-def measured(load: Load, seconds: Sequence[Second]) -> Sequence[Second]:
-    """Those in which the load was as asked for: not while the users came, and not while they waited for the last replies."""
-    come_s = load.users / load.spawn_rate if load.shape == STEADY else 0.0
-    within = [second for second in seconds if come_s < second.moment["t_s"] <= load.seconds]
-    return within if len(within) > 1 else seconds
+def within(seconds: Sequence[Second], from_s: float | None, until_s: float) -> Sequence[Second]:
+    """Those between the two; none at all if they are too few for a rate."""
+    if from_s is None:
+        return []
+    found = [second for second in seconds if from_s < second.moment["t_s"] <= until_s]
+    return found if len(found) >= MIN_SECONDS else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Rates:
 
     @classmethod
     def of(cls, seconds: Sequence[Second]) -> Rates:
-        if len(seconds) < 2:  # noqa: PLR2004  (CPU is a difference)
+        if len(seconds) < MIN_SECONDS:
             return cls()
         samples = [second.sample for second in seconds]
         cpu_s = sum(servers(_used(samples)).values())

@@ -22,6 +22,8 @@ def _lines(result: Result) -> Iterator[str]:
     yield "messages " + ", ".join(f"{counts.get(name, 0)} {name}" for name in others)
     yield from (f"  failed: {count} {code}" for code, count in result["failed_by_code"].items())
     yield from (f"  rejected: {count} {code}" for code, count in result["rejected_by_code"].items())
+    steady_from_s = summary["steady_from_s"]
+    yield "of the whole run:" if steady_from_s is None else f"from {steady_from_s:.1f} s on, when all users were there:"
     yield f"rates    {summary['sends_per_s']:.1f} sends/s, {summary['replies_per_s']:.1f} replies/s"
     yield f"per CPU-second of the servers   {summary['sends_per_cpu_s']:.1f} sends, {summary['replies_per_cpu_s']:.1f} replies"
     yield f"accept      {_times(summary['accept_ms'])}"

@@ -56,13 +56,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """Their last line: what became of all messages."""
+    """Their last line: what became of all messages. `steady_from_s` is when all users had come; None if the load is never steady."""
 
     counts: dict[str, int]
     failed_by_code: dict[str, int]
     rejected_by_code: dict[str, int]
     examples: list[str]
     times: dict[str, Percentiles]
+    steady_times: dict[str, Percentiles]
+    steady_from_s: float | None
     availability: float | None
 
     @classmethod
@@ -72,7 +74,9 @@ class Final:
             failed_by_code=line["counts"]["failed_by_code"],
             rejected_by_code=line["counts"]["rejected_by_code"],
             examples=line["examples"],
-            times={kind: _percentiles(line["times"][f"{kind}_ms"]) for kind in KINDS},
+            times=_by_kind(line["times"]),
+            steady_times=_by_kind(line["steady_times"]),
+            steady_from_s=line["steady_from_s"],
             availability=line["availability"],
         )
 
@@ -150,6 +154,10 @@ def _options(installation: Installation, load: Load, model: Model) -> list[str]:
     }
     hosts = [word for api in installation.apis for word in ("--host", api.url)]
     return [*hosts, *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+
+
+def _by_kind(times: Mapping[str, Mapping[str, float]]) -> dict[str, Percentiles]:
+    return {kind: _percentiles(times[f"{kind}_ms"]) for kind in KINDS}
 
 
 def _percentiles(times: Mapping[str, float]) -> Percentiles:

@@ -51,7 +51,7 @@ def run(asked: argparse.Namespace, options: Options) -> int:
     runner = environment.create_local_runner()
     with ExitStack() as stack:
         out = stack.enter_context(asked.out.open("w", encoding="utf-8")) if asked.out else sys.stdout
-        report = Report(environment, crowd, out)
+        report = Report(environment, crowd, out, has_steady_part=shape.has_steady_part)
         gevent.signal_handler(signal.SIGINT, shape.end)
         ticking = gevent.spawn(_every_second, report)
         runner.start_shape()

@@ -17,17 +17,28 @@ IN_ALL = (*EACH_SECOND, "history", "connect")
 
 
 class Report:
-    """Listens to Locust's request events from when it is made."""
+    """Listens to Locust's request events from when it is made.
 
-    def __init__(self, environment: Environment, crowd: Crowd, out: TextIO) -> None:
+    With a steady part it counts once more what began after all users had come.
+    """
+
+    def __init__(self, environment: Environment, crowd: Crowd, out: TextIO, *, has_steady_part: bool) -> None:
         self._environment = environment
         self._crowd = crowd
         self._out = out
         self._begun = time.perf_counter()
         self._now: defaultdict[str, Times] = defaultdict(Times)
         self._all: defaultdict[str, Times] = defaultdict(Times)
+        self._steady: defaultdict[str, Times] = defaultdict(Times)
+        self._steady_at: float | None = None
         self._errors = 0
+        if has_steady_part:
+            environment.events.spawning_complete.add_listener(self._on_all_there)  # type: ignore[no-untyped-call]  # Locust's
         environment.events.request.add_listener(self._on_request)  # type: ignore[no-untyped-call]  # Locust's
+
+    def _on_all_there(self, **_: Any) -> None:
+        if self._steady_at is None:
+            self._steady_at = time.perf_counter()
 
     def _on_request(self, name: str, response_time: float, exception: Exception | None = None, **_: Any) -> None:
         if exception is not None:
@@ -35,6 +46,8 @@ class Report:
             return
         self._now[name].add(response_time)
         self._all[name].add(response_time)
+        if self._steady_at is not None and time.perf_counter() - response_time / 1000 >= self._steady_at:
+            self._steady[name].add(response_time)
 
     def write_second(self) -> None:
         """What happened since the last line. `errors` counts refusals, failed replies and failed connects."""
@@ -62,6 +75,8 @@ class Report:
                 "defects": integrity.defects,
                 "examples": integrity.examples,
                 "times": {_key(kind): self._all[kind].as_json() for kind in IN_ALL},
+                "steady_from_s": None if self._steady_at is None else round(self._steady_at - self._begun, 1),
+                "steady_times": {_key(kind): self._steady[kind].as_json() for kind in IN_ALL},
                 "availability": integrity.availability,
                 "cpu_s": round(time.process_time(), 2),
             }

@@ -13,6 +13,7 @@ class _Shape(LoadTestShape):
     abstract = True
     use_common_options = True
     is_over = False
+    has_steady_part = False
 
     def end(self) -> None:
         """With the next tick, whatever the time."""
@@ -46,6 +47,8 @@ class _Shape(LoadTestShape):
 
 class Steady(_Shape):
     """All users, all the time."""
+
+    has_steady_part = True
 
     def height(self, share: float) -> float:  # noqa: ARG002  (always the same)
         return 1.0

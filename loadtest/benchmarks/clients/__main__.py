@@ -12,6 +12,7 @@ import uvloop
 from loadtest.benchmarks.clients.conversations import Conversations
 from loadtest.benchmarks.clients.ejabberd import EjabberdSends
 from loadtest.benchmarks.clients.idle import IdleSockets
+from loadtest.benchmarks.clients.langgraph import LanggraphConversations
 from loadtest.benchmarks.clients.load import Load
 from loadtest.benchmarks.clients.open_loop import OpenLoop
 from loadtest.benchmarks.clients.sends import HttpSends, WebSocketSends
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Load]] = {
     "ejabberd-sends": EjabberdSends,
     "open-loop": OpenLoop,
     "conversations": Conversations,
+    "langgraph-conversations": LanggraphConversations,
     "idle": IdleSockets,
     "unnest": UnnestInserts,
 }

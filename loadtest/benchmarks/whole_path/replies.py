@@ -6,12 +6,17 @@ from dataclasses import replace
 from functools import partial
 
 from loadtest.benchmarks.benchmark import Benchmark, Claim, Sample, Trial, Variant, bound, ratio
-from loadtest.benchmarks.clients_process import clients, measure
+from loadtest.benchmarks.clients_process import Clients, clients, measure
+from loadtest.benchmarks.langgraph_server import LanggraphServer, langgraph
 from loadtest.benchmarks.paced_model import FIRST_TOKEN_S, TEXT
 from loadtest.benchmarks.servers import Service, baseline, imcore
+from tests.servers import NoServerError
 
 USERS = (100, 1000)
+LANGGRAPH_USERS = 100
 FULL_S = 15.0
+LANGGRAPH_FULL_S = 30.0
+"""Its users come into step, 100 replies at a time: a short window would count one batch too many or too few."""
 WARM_UP_S = 6.0
 MODEL = "loadtest.benchmarks.paced_model:model"
 FIGURES = (
@@ -29,9 +34,7 @@ FIGURES = (
 
 def conversations(service: Service, name: str, users: int, trial: Trial, expected: str | None) -> Sample:
     with clients("conversations", port=service.port, users=users, service=name, expected=expected) as load:
-        seconds = trial.seconds(FULL_S)
-        sample = measure(service, load, seconds=seconds, counted="replies", per_cpu_s="replies_per_cpu_s", warm_up_s=WARM_UP_S)
-    return replace(sample, figures={**sample.figures, **_beyond_model(sample)})
+        return _measured(service, load, trial.seconds(FULL_S))
 
 
 def of_baseline(users: int, trial: Trial) -> Sample:
@@ -42,6 +45,22 @@ def of_baseline(users: int, trial: Trial) -> Sample:
 def of_imcore(users: int, trial: Trial) -> Sample:
     with imcore(trial.imcore, settings={"LLM": MODEL}) as service:
         return conversations(service, "imcore", users, trial, TEXT)
+
+
+def of_langgraph(users: int, trial: Trial) -> Sample:
+    """Its messages are in memory alone. No figures where it is not installed."""
+    try:
+        LanggraphServer.find_binary()
+    except NoServerError as error:
+        print(f"    {error}", flush=True)
+        return Sample({})
+    with langgraph() as service, clients("langgraph-conversations", port=service.port, users=users, expected=TEXT) as load:
+        return _measured(service, load, trial.seconds(LANGGRAPH_FULL_S))
+
+
+def _measured(service: Service, load: Clients, seconds: float) -> Sample:
+    sample = measure(service, load, seconds=seconds, counted="replies", per_cpu_s="replies_per_cpu_s", warm_up_s=WARM_UP_S)
+    return replace(sample, figures={**sample.figures, **_beyond_model(sample)})
 
 
 def _beyond_model(sample: Sample) -> dict[str, float]:
@@ -56,17 +75,21 @@ def _beyond_model(sample: Sample) -> dict[str, float]:
 REPLIES = Benchmark(
     name="replies",
     title="Conversations, 40 tokens in 1 s, model in the worker's process; one API process, one worker, PostgreSQL, Redis",
-    variants=tuple(
-        variant
-        for users in USERS
-        for variant in (
-            Variant(f"baseline@{users}", partial(of_baseline, users)),
-            Variant(f"imcore@{users}", partial(of_imcore, users), is_imcore=True),
-        )
+    variants=(
+        *(
+            variant
+            for users in USERS
+            for variant in (
+                Variant(f"baseline@{users}", partial(of_baseline, users)),
+                Variant(f"imcore@{users}", partial(of_imcore, users), is_imcore=True),
+            )
+        ),
+        Variant(f"langgraph@{LANGGRAPH_USERS}", partial(of_langgraph, LANGGRAPH_USERS)),
     ),
     figures=FIGURES,
     claims=(
         *(ratio(f"imcore@{users}", f"baseline@{users}", "replies_per_cpu_s", at_least=8) for users in USERS),
+        ratio(f"imcore@{LANGGRAPH_USERS}", f"langgraph@{LANGGRAPH_USERS}", "replies_per_cpu_s", at_least=5),
         Claim(
             "CPU of a reply: imcore@1000 ÷ imcore@100",
             ("imcore@100", "imcore@1000"),

@@ -52,6 +52,13 @@ def test_a_store_that_no_other_process_can_read_is_not_audited_and_may_pass() ->
     assert "not measured" in page.text
 
 
+def test_the_page_says_from_when_on_all_users_were_there() -> None:
+    document = result()
+    assert "when all users were there" not in result_page(document)
+    document["summary"]["steady_from_s"] = 2.1
+    assert "from 2.10 s on, when all users were there" in " ".join(Page(result_page(document)).text.split())
+
+
 def test_availability_is_never_rounded_up_to_all() -> None:
     document = result()
     document["summary"]["availability"] = 0.9999999

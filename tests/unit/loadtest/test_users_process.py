@@ -21,6 +21,8 @@ FINAL = {
     "counts": COUNTS,
     "examples": [],
     "times": {"accept_ms": TIMES, "first_token_ms": TIMES, "reply_ms": NOTHING},
+    "steady_times": {"accept_ms": NOTHING, "first_token_ms": TIMES, "reply_ms": TIMES},
+    "steady_from_s": 1.2,
     "availability": 1.0,
 }
 
@@ -43,6 +45,7 @@ def test_lines_are_read_as_they_come_up_to_the_last_with_all_counts():
     assert final.counts == {"accepted": 60, "lost": 0}
     assert final.failed_by_code == {"model_timeout": 2}
     assert (final.times["accept"]["p99"], final.times["reply"]) == (9.0, {})
+    assert (final.steady_from_s, final.steady_times["accept"], final.steady_times["reply"]["p99"]) == (1.2, {}, 9.0)
 
 
 def test_a_line_that_is_still_being_written_is_waited_for():
