@@ -15,11 +15,17 @@ WINDOW_S = 0.08
 LAG_S = 0.01
 """How long after a tick deltas leave: what clients of models have gathered until the tick is with them then."""
 
+CLOCK_S = 0.001
+
 
 def until_tick(now_s: float, window_s: float) -> float:
     """How long until the loop's clock reaches the next multiple of the window. Whoever gathers anything ends with the tick: two windows
-    on a text's way then hold it for one window, not for two."""
-    return window_s - now_s % window_s
+    on a text's way then hold it for one window, not for two. A tick less than a millisecond away, which is what a loop's clock may be
+    off, has come: it is the next one's turn. Without a window there is nothing to wait for."""
+    if window_s <= 0:
+        return 0.0
+    wait_s = window_s - now_s % window_s
+    return wait_s if wait_s > CLOCK_S else wait_s + window_s
 
 
 class DeltaWindow:

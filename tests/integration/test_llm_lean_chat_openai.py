@@ -14,6 +14,7 @@ from langchain_core.outputs import LLMResult
 from langchain_openai import ChatOpenAI
 from openai import DefaultAsyncHttpxClient, Timeout
 
+from adapters.llm import lean_chat_openai
 from adapters.llm.aiohttp_transport import AiohttpClient
 from adapters.llm.lean_chat_openai import LeanChatOpenAI
 from adapters.llm.openai_compatible import OpenAICompatibleLLMClient
@@ -77,12 +78,12 @@ async def test_text_is_passed_on_though_the_server_has_fallen_silent(build: Buil
         assert await next_text(chunks) == "bc"
 
 
-async def test_what_comes_within_the_window_is_one_chunk(build: Build) -> None:
+async def test_what_comes_within_the_window_is_one_chunk(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lean_chat_openai, "until_tick", lambda *_: 1.0)
     come_on = asyncio.Event()
     words = [chunked(frame(f"{number} ")) for number in range(100)]
     script: list[Step] = [STREAM, chunked(frame("first ")), come_on, *words, chunked(STOP + DONE), END]
-    next_tick_in_a_second = asyncio.get_running_loop().time() + 1.0
-    async with serving(script) as base_url, aclosing(build(base_url, window_s=next_tick_in_a_second).astream(HELLO)) as chunks:
+    async with serving(script) as base_url, aclosing(build(base_url).astream(HELLO)) as chunks:
         assert await next_text(chunks) == "first "
         come_on.set()
         assert await next_text(chunks) == "".join(f"{number} " for number in range(100))

@@ -6,6 +6,7 @@ reply takes thirty: more than all else that a worker does for it.
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -84,6 +85,10 @@ class _OverDriver(Connection):
             return prepared.rows(await cursor.fetchall()) if gives_rows else ()
         except DriverError as error:
             raise await self._translated(error, prepared.text) from error
+        except asyncio.CancelledError:
+            if self._driver.closed:  # which it does to one that answers no cancelling: its pool has to know, or takes it for one in use
+                await self._connection.invalidate()
+            raise
 
     async def commit(self) -> None:
         try:

@@ -32,40 +32,44 @@ class GatheredWrites:
 
     def write(self, data: bytes) -> None:
         if not self._parts:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._parts.append(data)
         self._size += len(data)
         if self._size > GATHERED_BYTES:
-            self._flush()
+            self.flush()
 
     def writelines(self, parts: Iterable[bytes]) -> None:
         for part in parts:
             self.write(part)
 
     def write_eof(self) -> None:
-        self._flush()
+        self.flush()
         self._transport.write_eof()
 
     def close(self) -> None:
         """What was written is still sent."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def abort(self) -> None:
         self._parts, self._size = [], 0
         self._transport.abort()
 
-    def _flush(self) -> None:
-        if not self._parts:
-            return
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts, self._size = [], 0
-        if not self._transport.is_closing():
-            self._transport.write(data)
+    def flush(self) -> None:
+        """Write now what was gathered."""
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self._transport.is_closing():
+            self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
 class GatheringProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol on such a transport; a WebSocket takes it over with the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it asks for no more than this has
-        super().connection_made(GatheredWrites(transport, self.loop))  # type: ignore[arg-type]  # all of a transport, by delegation
+        self._gathered = GatheredWrites(transport, self.loop)
+        super().connection_made(self._gathered)  # type: ignore[arg-type]  # all of a transport, by delegation
+
+    def eof_received(self) -> None:
+        """The client has nothing more to say, and may still read: after this the transport closes itself."""
+        self._gathered.flush()
+        super().eof_received()

@@ -100,3 +100,12 @@ async def test_without_a_window_each_piece_leaves_at_once(texts: list[str]) -> N
 @pytest.mark.parametrize(("now_s", "until_s"), [(100.0, 0.25), (100.0625, 0.1875), (100.2421875, 0.0078125)])
 def test_windows_that_begin_at_any_time_end_with_the_same_tick(now_s: float, until_s: float) -> None:
     assert until_tick(now_s, window_s=0.25) == until_s
+
+
+def test_who_wakes_at_a_tick_waits_for_the_next_one_however_the_clock_was_rounded() -> None:
+    ticks = [round(number * 0.08, 3) for number in range(10_000, 12_000)]  # a loop's clock that counts milliseconds
+    assert all(0.07 < until_tick(tick, window_s=0.08) < 0.082 for tick in ticks)
+
+
+def test_without_a_window_nothing_is_waited_for() -> None:
+    assert until_tick(100.0, window_s=0) == 0
