@@ -2,6 +2,7 @@
 
     python -m loadtest.benchmarks.profile            # send and reply
     python -m loadtest.benchmarks.profile reply --seconds 20
+    python -m loadtest.benchmarks.profile --base v0.1.0   # another commit, into a folder of its name
 
 `send`: 100 users send over HTTP, no worker. `reply`: 100 users in conversation, a model of 40 tokens in one second inside the worker.
 Of each process there is an .svg to be looked at and a .txt of the stacks, one a line with its samples. Only threads that hold Python's
@@ -16,10 +17,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from loadtest.benchmarks.checkout import ROOT, this_tree
+from loadtest.benchmarks.checkout import ROOT, Checkout, WrongCheckoutError, checked_out, this_tree
 from loadtest.benchmarks.clients_process import WARM_UP_S, Clients, clients
 from loadtest.benchmarks.paced_model import TEXT
 from loadtest.benchmarks.servers import Service, imcore
@@ -40,34 +41,35 @@ class ProfileError(Exception):
 
 
 @contextmanager
-def sends() -> Iterator[Load]:
-    with imcore(this_tree(), workers=0) as service, clients("http-sends", port=service.port, users=USERS, service="imcore") as load:
+def sends(code: Checkout) -> Iterator[Load]:
+    with imcore(code, workers=0) as service, clients("http-sends", port=service.port, users=USERS, service="imcore") as load:
         yield service, load
 
 
 @contextmanager
-def replies() -> Iterator[Load]:
+def replies(code: Checkout) -> Iterator[Load]:
     options: Mapping[str, object] = {"users": USERS, "service": "imcore", "expected": TEXT}
-    with imcore(this_tree(), settings={"LLM": MODEL}) as service, clients("conversations", port=service.port, **options) as load:
+    with imcore(code, settings={"LLM": MODEL}) as service, clients("conversations", port=service.port, **options) as load:
         yield service, load
 
 
-PATHS: Mapping[str, Callable[[], AbstractContextManager[Load]]] = {"send": sends, "reply": replies}
+PATHS: Mapping[str, Callable[[Checkout], AbstractContextManager[Load]]] = {"send": sends, "reply": replies}
 
 
-def profile(path: str, seconds: int) -> list[Path]:
+def profile(path: str, code: Checkout, folder: Path, seconds: int) -> list[Path]:
     """Both formats one after the other, all processes at the same time; returns the files."""
-    with PATHS[path]() as (service, load):
+    folder.mkdir(parents=True, exist_ok=True)
+    with PATHS[path](code) as (service, load):
         load.start()
         time.sleep(WARM_UP_S)
         pids = {name: pid for name, pid in service.pids.items() if name.startswith(OURS)}
         written: list[Path] = []
         for format_, suffix in FORMATS.items():
-            files = {FOLDER / f"{path}-{name}.{suffix}": pid for name, pid in pids.items()}
+            files = {folder / f"{path}-{name}.{suffix}": pid for name, pid in pids.items()}
             _record(files, format_, seconds)
             written += files
             if suffix == "svg":
-                _close_off(files)
+                _close_off(files, code)
         answer = load.end()
     if answer.figures["failures"]:
         raise ProfileError(f"the load failed: {answer.problems}")
@@ -89,12 +91,12 @@ def _record(files: Mapping[Path, int], format_: str, seconds: int) -> None:
             raise ProfileError(f"{words}\npy-spy has to be allowed to look into other processes: as root, or kernel.yama.ptrace_scope=0")
 
 
-def _close_off(files: Iterable[Path]) -> None:
+def _close_off(files: Iterable[Path], code: Checkout) -> None:
     """Title it, and take out every address but those that name XML's own: a browser shows it without asking anybody."""
     for path in files:
         svg = re.sub(r"<!DOCTYPE[^>]*>|<!--.*?-->", "", path.read_text(), flags=re.DOTALL)
         svg = re.sub(r'(?<!=")https?://[^\s"<]+', "", svg)
-        path.write_text(re.sub(r'(<text id="title"[^>]*>)[^<]*', rf"\1imcore, {path.stem}", svg))
+        path.write_text(re.sub(r'(<text id="title"[^>]*>)[^<]*', rf"\1{code.label}, {path.stem}", svg))
 
 
 def main() -> int:
@@ -103,15 +105,17 @@ def main() -> int:
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help=f"{' or '.join(PATHS)}; default: both")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="how long each format is recorded")
+    parser.add_argument("--base", metavar="COMMIT", help="the code of another commit instead of this tree's")
     asked = parser.parse_args()
     unknown = set(asked.paths) - set(PATHS)
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: there are {', '.join(PATHS)}")
-    FOLDER.mkdir(parents=True, exist_ok=True)
     try:
-        for path in asked.paths or PATHS:
-            print(*(file.relative_to(ROOT) for file in profile(path, asked.seconds)), sep="\n", flush=True)
-    except ProfileError as error:
+        with checked_out(asked.base) if asked.base else nullcontext(this_tree()) as code:
+            folder = FOLDER / code.label if asked.base else FOLDER
+            for path in asked.paths or PATHS:
+                print(*(file.relative_to(ROOT) for file in profile(path, code, folder, asked.seconds)), sep="\n", flush=True)
+    except (ProfileError, WrongCheckoutError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
