@@ -23,6 +23,8 @@ from tests.servers.process import family, signal_all, spawn, wait_until_gone
 POLL_S = 0.05
 STOP_S = 10.0
 KINDS = ("accept", "first_token", "reply")
+MIN_RATED_S = 0.5
+"""The last line comes when all is settled, perhaps a moment after the one before: a rate over so little would say nothing."""
 
 
 class UsersFailedError(Exception):
@@ -38,11 +40,12 @@ class Told:
 
     def moment(self, now: Sample, before: Sample) -> Moment:
         """Joined with what the parts have used in the meantime."""
+        rated_s = max(self.after_s, MIN_RATED_S)
         return {
             "t_s": self.line["t_s"],
             "users": self.line["users"],
-            "sends_per_s": self.line["accept_ms"]["count"] / self.after_s,
-            "replies_per_s": self.line["reply_ms"]["count"] / self.after_s,
+            "sends_per_s": self.line["accept_ms"]["count"] / rated_s,
+            "replies_per_s": self.line["reply_ms"]["count"] / rated_s,
             "accept_ms": _percentiles(self.line["accept_ms"]),
             "first_token_ms": _percentiles(self.line["first_token_ms"]),
             "reply_ms": _percentiles(self.line["reply_ms"]),
@@ -50,7 +53,7 @@ class Told:
             "broker_queue_length": now.broker_queue_length,
             "cpu_cores": now.cores_since(before),
             "memory_mib": dict(now.memory_mib),
-            "errors_per_s": self.line["errors"] / self.after_s,
+            "errors_per_s": self.line["errors"] / rated_s,
         }
 
 
