@@ -12,6 +12,8 @@ class EventReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The data of each event that these bytes complete, in order. What is not complete waits for the next call, or for nothing."""
+        if not data:  # says nothing about what follows a CR
+            return []
         if self._after_cr or b"\r" in data:
             data = self._with_line_feeds(data)
         *events, self._rest = (self._rest + data).split(b"\n\n")

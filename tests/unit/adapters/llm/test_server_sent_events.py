@@ -45,6 +45,10 @@ def test_bytes_that_come_one_by_one_give_the_same_events(stream: tuple[bytes, li
     assert read(*(bytes([byte]) for byte in body)) == events
 
 
+def test_an_empty_read_between_cr_and_lf_changes_nothing() -> None:
+    assert read(b"data: one\r", b"", b"\ndata: two\r\n\r\n") == [b"one\ntwo"]
+
+
 def test_an_event_is_told_as_soon_as_its_blank_line_begins() -> None:
     reader = EventReader()
     assert reader.feed(b"data: one\r\n\r") == [b"one"]
