@@ -41,22 +41,21 @@ def one_of(*names: str) -> Callable[[str], str]:
     return word
 
 
-def distribution(text: str) -> str:
-    """As it was written, once it has been understood."""
-    try:
-        Distribution.parse(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-    return text
+def understood(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """As it was written, once `parse` has understood it."""
+
+    def as_written(text: str) -> str:
+        try:
+            parse(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from error
+        return text
+
+    return as_written
 
 
-def fault_rates(text: str) -> str:
-    """As they were written, once they have been understood."""
-    try:
-        FaultRates.parse(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-    return text
+distribution = understood(Distribution.parse)
+fault_rates = understood(FaultRates.parse)
 
 
 def profile(name: str) -> Profile:
