@@ -12,6 +12,7 @@ from adapters.sql.session_log import SessionLog
 from imcore.chat_record import ReplyOutcome
 from imcore.ids import new_id
 from imcore.message import Message
+from imcore.ports import Finished
 from loadtest.broken import ONE_IN
 from loadtest.broken.sql_store import override_store
 
@@ -21,13 +22,13 @@ class DoublingStore(SqlAlchemyMessageStore):
 
     _finished = 0
 
-    async def finish(self, outcome: ReplyOutcome) -> Message | None:
-        message = await super().finish(outcome)
+    async def finish(self, outcome: ReplyOutcome) -> Finished:
+        finished = await super().finish(outcome)
         self._finished += 1
-        if message is not None and self._finished % ONE_IN == 0:
-            again = replace(message, message_id=new_id())
+        if finished.message is not None and self._finished % ONE_IN == 0:
+            again = replace(finished.message, message_id=new_id())
             await self._database.write(lambda connection: _append(connection, again))
-        return message
+        return finished
 
 
 async def _append(connection: Connection, message: Message) -> None:

@@ -11,10 +11,12 @@ from typing import Self
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql.connection import connection_over
 from adapters.sql.engine import Engines, open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.rows import SESSION
 from adapters.sql.schema import messages, records, sessions
+from adapters.sql.windows import Window, read_all
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.clock import utc_now
 from imcore.ids import new_id
@@ -93,7 +95,15 @@ class Crowd:
     async def claim(self, batch: Sequence[Session], *, merge: bool = False) -> list[ChatRecord]:
         """The records claimed; every session has one that waits."""
         claimed = await asyncio.gather(*(self.store.claim(session.session_id, lease_s=LEASE_S, merge=merge) for session in batch))
-        return [record for record in claimed if record is not None]
+        return [one.record for one in claimed if one is not None]
+
+    async def read_windows(self, asked: Sequence[Window]) -> None:
+        """What claims read of the conversations, without the claims."""
+
+        async def read(connection: AsyncConnection) -> list[list[Message]]:
+            return await read_all(await connection_over(connection), asked)
+
+        await self.store._database.read(read)  # noqa: SLF001  (the port has no windows but those of claims)
 
     async def finish(self, claimed: Sequence[ChatRecord]) -> None:
         """A reply to each record, all at the same time."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from adapters.sql.windows import Window
 from imcore.session import Session
 from loadtest.growth.crowd import BATCH, Crowd
 from loadtest.growth.history import LONG_SESSION, LONG_SESSION_MESSAGES, SHORT_SESSION, SHORT_SESSION_MESSAGES
@@ -66,15 +67,11 @@ async def _finish(crowd: Crowd, meter: Meter) -> None:
 
 
 async def _prompt(crowd: Crowd, meter: Meter) -> None:
-    """Of records that two messages share: only they have a group to be read."""
-    batch = crowd.batch()
+    """Also a part of each claim."""
     for _ in range(2):
-        await crowd.send(batch)
-    leaders = await crowd.claim(batch, merge=True)
-    for _ in range(2):
-        with meter.watch(len(leaders)):
-            groups = await asyncio.gather(*(crowd.store.group_of(leader) for leader in leaders))
-            await asyncio.gather(*(crowd.store.window(group[0].session_id, user_seq=group[-1].user_seq, limit=WINDOW) for group in groups))
+        sent = await crowd.send(crowd.batch())
+        with meter.watch(len(sent)):
+            await crowd.read_windows([Window(record.session_id, record.user_seq, WINDOW) for record in sent])
 
 
 async def _sweep(crowd: Crowd, meter: Meter) -> None:
@@ -98,13 +95,20 @@ def _listing(read: Callable[[Crowd, Session], Coroutine[Any, Any, object]]) -> O
 
 def _same(read: Callable[[Crowd], Coroutine[Any, Any, object]]) -> Operation:
     """A batch of one and the same read."""
+    return _same_batch(lambda crowd: asyncio.gather(*(read(crowd) for _ in range(BATCH))))
 
+
+def _same_batch(read: Callable[[Crowd], Awaitable[object]]) -> Operation:
     async def operation(crowd: Crowd, meter: Meter) -> None:
         for _ in range(2):
             with meter.watch(BATCH):
-                await asyncio.gather(*(read(crowd) for _ in range(BATCH)))
+                await read(crowd)
 
     return operation
+
+
+def _same_prompt(session_id: str, user_seq: int) -> Operation:
+    return _same_batch(lambda crowd: crowd.read_windows([Window(session_id, user_seq, _SHORT_WINDOW)] * BATCH))
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -129,7 +133,7 @@ EXTREMES: Mapping[str, Operation] = {
     "long: newest page": _same(lambda crowd: crowd.store.messages(LONG_SESSION, LONG_SESSION, limit=_SHORT_PAGE)),
     "short: page after": _same(lambda crowd: crowd.store.messages(SHORT_SESSION, SHORT_SESSION, after_seq=0, limit=_SHORT_PAGE)),
     "long: page after": _same(lambda crowd: crowd.store.messages(LONG_SESSION, LONG_SESSION, after_seq=0, limit=_SHORT_PAGE)),
-    "short: prompt": _same(lambda crowd: crowd.store.window(SHORT_SESSION, user_seq=_SHORT_SEQ, limit=_SHORT_WINDOW)),
-    "long: prompt": _same(lambda crowd: crowd.store.window(LONG_SESSION, user_seq=_LONG_SEQ, limit=_SHORT_WINDOW)),
+    "short: prompt": _same_prompt(SHORT_SESSION, _SHORT_SEQ),
+    "long: prompt": _same_prompt(LONG_SESSION, _LONG_SEQ),
 }
 """The same number of messages each, of two sessions whose lengths differ by four orders of magnitude."""

@@ -106,7 +106,7 @@ def build_writers(
     budget = PromptBudget(settings.system_prompt, settings.history_messages, settings.history_tokens)
     write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier), budget)
     merge_window_s = MERGE_WINDOW_S if settings.double_texting is DoubleTexting.MERGE else None
-    return ReplyWriters(store, notifier, write, meter, slots=slots, merge_window_s=merge_window_s)
+    return ReplyWriters(store, notifier, write, meter, history_messages=budget.history_messages, slots=slots, merge_window_s=merge_window_s)
 
 
 class ApiContainer(containers.DeclarativeContainer):

@@ -15,7 +15,7 @@ from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.double_texting import DoubleTexting
 from imcore.events import ReplyCancelled, ReplyEvent, WriterRequest
 from imcore.message import Message
-from imcore.prompt import Prompt
+from imcore.prompt import HISTORY_MESSAGES, Prompt
 from imcore.session import Session
 
 
@@ -31,6 +31,30 @@ class Stored:
     duplicate: bool
     stopped: Sequence[str] = ()
     cancelled: Sequence[ReplyCancelled] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A reply to be written: the records that it answers, in the order of their messages, and the conversation that leads to them.
+
+    Only the first has the lease. The last line of `window` is the message of the last record.
+    """
+
+    group: Sequence[ChatRecord]
+    window: Sequence[Message]
+
+    @property
+    def record(self) -> ChatRecord:
+        """The one that has the lease."""
+        return self.group[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a reply left: its message, if there is one, and whether its session has an open record that nobody holds a lease of."""
+
+    message: Message | None
+    session_waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +224,10 @@ class MessageStore(Protocol):
     # A writer's side
 
     @abstractmethod
-    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
-        """Take the session's oldest open record for `lease_s` seconds of the store's own clock.
+    async def claim(
+        self, session_id: str, *, lease_s: float, history_messages: int = HISTORY_MESSAGES, merge: bool = False
+    ) -> Claimed | None:
+        """Take the session's oldest open record for `lease_s` seconds of the store's own clock, with the conversation that leads to it.
 
         `attempt` grows by one and is the fence of everything that follows. A new attempt starts with no text: the stored text so far
         is cleared, the record returned still has what the last attempt left. None if the session has no open record, or if
@@ -210,22 +236,22 @@ class MessageStore(Protocol):
 
         With `merge` a record that nobody has begun yet becomes the leader of all others in its session that nobody has begun, the oldest
         `MAX_MERGED` in all; `leader_id` is set on each of them. Whoever shares a reply gets the leader's `attempt` with each claim.
-        """
 
-    @abstractmethod
-    async def has_waiting(self, session_id: str) -> bool:
-        """Whether the session has an open record without a lease: cheaper than a claim that finds none."""
+        The conversation is at most `history_messages` lines, for a group `MAX_WINDOW_MESSAGES`, oldest first; each reply is in it once,
+        right after the message it answers (of several: the newest); later messages of the user are left out. The cost does not depend
+        on the session's length.
+        """
 
     @abstractmethod
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         """Extend the leases that are still held (record open, `attempt` unchanged, not handed back) and keep their text so far."""
 
     @abstractmethod
-    async def finish(self, outcome: ReplyOutcome) -> Message | None:
+    async def finish(self, outcome: ReplyOutcome) -> Finished:
         """Commit a reply's end: the record's final state and, if the outcome leaves one, the reply message, in one step.
 
         Records that share the reply end with the leader's status, error and message. The message's id is `reply_message_id(record_id)`,
-        its `seq` the session's next. Returns it. A holder that cannot know whether its end was kept may repeat it: the same lease and
+        its `seq` the session's next. A holder that cannot know whether its end was kept may repeat it: the same lease and
         status again change nothing and return what is stored.
 
         Raises:
@@ -236,14 +262,6 @@ class MessageStore(Protocol):
     @abstractmethod
     async def release(self, lease: Lease) -> None:
         """Hand a running record back, to wait as before; does nothing if the lease is lost already."""
-
-    @abstractmethod
-    async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-        """The conversation that leads to the user's message `user_seq`, which is its last line.
-
-        At most `limit` messages, oldest first, each reply once, right after the message it answers (of several: the newest); later
-        messages of the user are left out. The cost does not depend on the session's length.
-        """
 
     @abstractmethod
     async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:

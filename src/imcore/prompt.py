@@ -8,6 +8,11 @@ from enum import StrEnum
 
 from imcore.message import Message, MessageType
 
+HISTORY_MESSAGES = 20
+
+MAX_WINDOW_MESSAGES = 200
+"""Enough for the most messages that one reply answers, with their history."""
+
 
 class Role(StrEnum):
     SYSTEM = "system"
@@ -29,7 +34,7 @@ class PromptBudget:
     """How much of the history a prompt holds; the messages to be answered are always in it, whatever their length."""
 
     system_prompt: str = ""
-    history_messages: int = 20
+    history_messages: int = HISTORY_MESSAGES
     history_tokens: int = 4000
 
     def build(self, window: Sequence[Message], *, first_seq: int | None = None) -> list[PromptMessage]:

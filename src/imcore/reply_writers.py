@@ -11,14 +11,16 @@ import contextvars
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imcore.draft import Draft, Halt
 from imcore.errors import IMError
 from imcore.events import StopReply, WriterRequest
+from imcore.message import Message
 from imcore.ports import MessageStore, Notifier, ReplyMeter
+from imcore.prompt import HISTORY_MESSAGES, MAX_WINDOW_MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +56,10 @@ class ReplyWriters:
         self,
         store: MessageStore,
         notifier: Notifier,
-        write: Callable[[Draft], Awaitable[None]],
+        write: Callable[[Draft, Sequence[Message]], Awaitable[bool]],
         meter: ReplyMeter,
         *,
+        history_messages: int = HISTORY_MESSAGES,
         slots: int = 1000,
         times: WriterTimes | None = None,
         merge_window_s: float | None = None,
@@ -65,6 +68,7 @@ class ReplyWriters:
         self._notifier = notifier
         self._write = write
         self._meter = meter
+        self._history_messages = min(history_messages, MAX_WINDOW_MESSAGES)
         self._times = times or WriterTimes()
         self._merge_window_s = merge_window_s
         self._free = asyncio.Semaphore(slots)
@@ -155,8 +159,8 @@ class ReplyWriters:
                 await asyncio.sleep(self._merge_window_s)
             while not self._closing:
                 self._hinted.discard(session_id)
-                goes_on = await self._write_next(session_id) and await self._store.has_waiting(session_id)
-                if not goes_on and session_id not in self._hinted:  # asked last: a hint may have come while we looked
+                session_waits = await self._write_next(session_id)
+                if not session_waits and session_id not in self._hinted:  # asked last: a hint may have come while we wrote
                     break
         except IMError as error:
             log.warning("session left to recovery", extra={"session_id": session_id, "detail": error.detail})
@@ -168,16 +172,20 @@ class ReplyWriters:
             self._free.release()
 
     async def _write_next(self, session_id: str) -> bool:
-        """Claim and write the session's next reply; False if there is none to be had."""
-        record = await self._store.claim(session_id, lease_s=self._times.lease_s, merge=self._merge_window_s is not None)
-        if record is None:
+        """Claim and write the session's next reply, if there is one to be had; whether there is more to do in the session."""
+        claimed = await self._store.claim(
+            session_id,
+            lease_s=self._times.lease_s,
+            history_messages=self._history_messages,
+            merge=self._merge_window_s is not None,
+        )
+        if claimed is None:
             return False
-        draft = Draft(record, await self._store.group_of(record))
+        draft = Draft(claimed.record, claimed.group)
         if self._closing:
             draft.halt(Halt.SHUTDOWN)
         with self._kept(draft):
-            await self._write(draft)
-        return True
+            return await self._write(draft, claimed.window)
 
     @contextmanager
     def _kept(self, draft: Draft) -> Iterator[None]:

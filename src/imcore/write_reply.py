@@ -1,10 +1,10 @@
-"""Use case: write one claimed reply. Read the window, stream from the model with no transaction open, store once, tell."""
+"""Use case: write one claimed reply. Stream from the model with no transaction open, store once, tell."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-MAX_WINDOW_MESSAGES = 200
 MAX_MODEL_CHARS = 255
 
 
@@ -42,13 +41,16 @@ class WriteReply:
     budget: PromptBudget = field(default_factory=PromptBudget)
     store_patience_s: float = 60.0
 
-    async def __call__(self, draft: Draft) -> None:
-        """Write the reply that `draft` holds the lease of, to its end. Never raises but for a cancellation or a defect."""
+    async def __call__(self, draft: Draft, window: Sequence[Message]) -> bool:
+        """Write the reply that `draft` holds the lease of and `window` leads to, to its end; whether its session then waits for more.
+
+        Never raises but for a cancellation or a defect. A reply that is left, to another writer or to recovery, leaves its session with it.
+        """
         started = utc_now()
         self.meter.reply_started(draft.record)
         try:
-            error = _given_up(draft.record) or await self._write(draft)
-            await self._conclude(draft, error, started)
+            error = _given_up(draft.record) or await self._write(draft, window)
+            return await self._conclude(draft, error, started)
         except LeaseLostError:
             self._leave(draft, "lease lost")
         except StoreUnavailableError:
@@ -57,30 +59,26 @@ class WriteReply:
             self.deltas.forget(draft)
             self.meter.reply_left(draft.lease)
             raise
+        return False
 
-    async def _write(self, draft: Draft) -> LLMError | None:
+    async def _write(self, draft: Draft, window: Sequence[Message]) -> LLMError | None:
         """Fill the draft from the model; returns why that failed."""
         if draft.record.cancel_requested:
             draft.halt(Halt.STOPPED)
         else:
             self._tell_started(draft)
         try:
-            await draft.run(asyncio.ensure_future(self._stream(draft)))
+            await draft.run(asyncio.ensure_future(self._stream(draft, window)))
         except LLMError as error:
             log.warning("model failed", extra={**_ids(draft.record), "code": error.code, "detail": error.detail})
             return error
-        except (LeaseLostError, StoreUnavailableError):
-            raise
         except Exception:  # a record must end whatever the model's client does; the log has the traceback
             log.exception("defect while writing a reply", extra=_ids(draft.record))
             return WritingDefectError("The reply could not be written because of an internal error; retry it.")
         return None
 
-    async def _stream(self, draft: Draft) -> None:
+    async def _stream(self, draft: Draft, window: Sequence[Message]) -> None:
         record, begun = draft.record, utc_now()
-        limit = MAX_WINDOW_MESSAGES if len(draft.group) > 1 else min(MAX_WINDOW_MESSAGES, self.budget.history_messages)
-        newest_seq = draft.group[-1].user_seq
-        window = await self._patiently(lambda: self.store.window(record.session_id, user_seq=newest_seq, limit=limit))
         prompt = self.budget.build(window, first_seq=record.user_seq)
         draft.request = dict(self.llm.request(prompt))
         async with aclosing(self.llm.stream(prompt)) as chunks:
@@ -99,32 +97,33 @@ class WriteReply:
             started = ReplyStarted(record.record_id, draft.record.attempt, record.session_id, record.user_message_id, reply_id)
             self.notifier.publish(record.user_id, started)
 
-    async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> None:
+    async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> bool:
         if draft.halted is Halt.LEASE_LOST:
             self.deltas.forget(draft)
             raise LeaseLostError("Another writer has taken this reply over.")
         self.deltas.flush(draft)
         if draft.halted is Halt.SHUTDOWN:
             await self._hand_back(draft)
-        else:
-            await self._end(draft, _outcome(draft, error, started))
+            return False
+        return await self._end(draft, _outcome(draft, error, started))
 
     def _leave(self, draft: Draft, why: str) -> None:
         log.warning(why, extra=_ids(draft.record))
         self.meter.reply_left(draft.lease)
 
-    async def _end(self, draft: Draft, outcome: ReplyOutcome) -> None:
+    async def _end(self, draft: Draft, outcome: ReplyOutcome) -> bool:
         record = draft.record
         try:
-            message = await self._patiently(lambda: self.store.finish(outcome))
+            finished = await self._patiently(lambda: self.store.finish(outcome))
         except MessageConflictError:  # the user has taken the reply's id for a message of theirs: the record must end all the same
             error = ReplyError.of(WritingDefectError("The id of the reply is taken by another message."))
             outcome = replace(outcome, status=ReplyStatus.FAILED, error_code=error.code, error_message=error.message)
-            message = await self._patiently(lambda: self.store.finish(outcome))
+            finished = await self._patiently(lambda: self.store.finish(outcome))
         log.info("reply ended", extra={**_ids(record), "status": int(outcome.status), "duration_ms": outcome.duration_ms})
         self.meter.reply_ended(outcome)
         for answered in draft.group:
-            self.notifier.publish(answered.user_id, _ended(answered.record_id, outcome, message))
+            self.notifier.publish(answered.user_id, _ended(answered.record_id, outcome, finished.message))
+        return finished.session_waits
 
     async def _hand_back(self, draft: Draft) -> None:
         await self.store.release(draft.lease)

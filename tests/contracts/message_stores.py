@@ -19,7 +19,8 @@ from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.clock import utc_now
 from imcore.ids import new_id
 from imcore.message import Message, MessageType
-from imcore.ports import MessageStore, Stored
+from imcore.ports import Claimed, MessageStore, Stored
+from imcore.prompt import HISTORY_MESSAGES
 from tests.servers import GivenServer, Server, empty_mysql_database, empty_postgres_database
 
 TwoStores = tuple[MessageStore, MessageStore]
@@ -133,9 +134,21 @@ async def send(store: MessageStore, user_id: str = "alice", *, text: str = "hell
 
 async def claim(store: MessageStore, session_id: str = "alice", *, lease_s: float = LONG_S) -> Lease:
     """A claim that is to succeed."""
-    record = await store.claim(session_id, lease_s=lease_s)
-    assert record is not None
-    return lease_of(record)
+    return lease_of((await claim_reply(store, session_id, lease_s=lease_s)).record)
+
+
+async def claim_reply(
+    store: MessageStore,
+    session_id: str = "alice",
+    *,
+    lease_s: float = LONG_S,
+    history_messages: int = HISTORY_MESSAGES,
+    merge: bool = False,
+) -> Claimed:
+    """A claim that is to succeed, with all that it brings."""
+    claimed = await store.claim(session_id, lease_s=lease_s, history_messages=history_messages, merge=merge)
+    assert claimed is not None
+    return claimed
 
 
 def lease_of(record: ChatRecord) -> Lease:
@@ -148,6 +161,6 @@ def outcome(lease: Lease, status: ReplyStatus = ReplyStatus.SUCCESS, *, text: st
 
 async def answer(store: MessageStore, session_id: str = "alice", *, text: str = "hi there") -> Message:
     """Write the reply to the oldest message that waits for one."""
-    message = await store.finish(outcome(await claim(store, session_id), text=text))
-    assert message is not None
-    return message
+    finished = await store.finish(outcome(await claim(store, session_id), text=text))
+    assert finished.message is not None
+    return finished.message

@@ -11,7 +11,7 @@ from imcore.chat_record import MAX_ATTEMPTS, Lease, ReplyStatus
 from imcore.clock import utc_now
 from imcore.errors import LeaseLostError
 from imcore.ports import MessageStore, Renewal, RunningReply
-from tests.contracts.message_stores import LONG_S, RUN_OUT_S, TwoStores, a_send, answer, claim, lease_of, outcome, send
+from tests.contracts.message_stores import LONG_S, RUN_OUT_S, TwoStores, a_send, answer, claim, claim_reply, lease_of, outcome, send
 
 pytest_plugins = ["tests.contracts.message_stores"]
 
@@ -22,11 +22,12 @@ async def test_a_claim_takes_the_oldest_open_record_and_raises_its_attempt(messa
     first = await send(message_store, text="one")
     await send(message_store, text="two")
     before = utc_now()
-    claimed = await message_store.claim("alice", lease_s=LONG_S)
-    assert claimed is not None
-    assert (claimed.record_id, claimed.attempt, claimed.status) == (first.record.record_id, 1, ReplyStatus.PROCESSING)
-    assert claimed.is_running(before)
-    assert await message_store.record("alice", claimed.record_id) == claimed
+    claimed = await claim_reply(message_store)
+    record = claimed.record
+    assert (record.record_id, record.attempt, record.status) == (first.record.record_id, 1, ReplyStatus.PROCESSING)
+    assert record.is_running(before)
+    assert await message_store.record("alice", record.record_id) == record
+    assert list(claimed.group) == [record]
 
 
 async def test_nothing_is_claimed_while_the_oldest_one_runs(message_store: MessageStore) -> None:
@@ -69,8 +70,8 @@ async def test_contending_claimers_take_every_record_once_and_in_order(two_store
             for user in sessions[number % 10 :] + sessions[: number % 10]:
                 claimed = await store.claim(user, lease_s=LONG_S)
                 if claimed is not None:
-                    written[user].append(claimed.user_seq)
-                    await store.finish(outcome(lease_of(claimed)))
+                    written[user].append(claimed.record.user_seq)
+                    await store.finish(outcome(lease_of(claimed.record)))
 
     await asyncio.gather(*(claimer(number) for number in range(20)))
     for user in sessions:
@@ -90,9 +91,8 @@ async def test_a_new_attempt_starts_with_no_text_and_is_told_what_the_last_one_l
     await send(message_store)
     lease = await claim(message_store)
     await message_store.renew([RunningReply(lease, "half a")], lease_s=RUN_OUT_S)
-    anew = await message_store.claim("alice", lease_s=LONG_S)
-    assert anew is not None
-    assert anew.text == "half a"
+    anew = await claim_reply(message_store)
+    assert anew.record.text == "half a"
     assert [record.text for record in await message_store.open_records("alice", "alice")] == [""]
 
 
@@ -100,10 +100,9 @@ async def test_a_record_can_be_claimed_beyond_its_attempts_to_be_ended(message_s
     await send(message_store)
     for _ in range(MAX_ATTEMPTS):
         await claim(message_store, lease_s=RUN_OUT_S)
-    last = await message_store.claim("alice", lease_s=LONG_S)
-    assert last is not None
+    last = (await claim_reply(message_store)).record
     assert last.attempt == last.attempt_limit + 1
-    assert await message_store.finish(outcome(lease_of(last), ReplyStatus.FAILED, text="")) is None
+    assert (await message_store.finish(outcome(lease_of(last), ReplyStatus.FAILED, text=""))).message is None
 
 
 async def test_an_older_record_that_is_retried_waits_for_the_one_that_runs(message_store: MessageStore) -> None:
@@ -202,30 +201,10 @@ async def test_claims_renewals_and_ends_of_many_sessions_at_once_do_not_disturb_
             await store.add(*a_send(f"user{number % 7}"))
             claimed = await other.claim(f"user{number % 7}", lease_s=LONG_S)
             if claimed is not None:
-                await store.renew([RunningReply(lease_of(claimed), "…")], lease_s=LONG_S)
-                await other.finish(outcome(lease_of(claimed)))
+                await store.renew([RunningReply(lease_of(claimed.record), "…")], lease_s=LONG_S)
+                await other.finish(outcome(lease_of(claimed.record)))
 
     await asyncio.gather(*(conversation(number) for number in range(20)))
     audit = await two_stores[0].audit(older_than_s=0)
     assert audit.records_not_final == await two_stores[0].open_record_count()
     assert audit.success_without_reply == audit.messages_without_record == audit.replies_without_record == audit.double_replies == 0
-
-
-async def test_a_session_has_something_waiting_from_a_send_to_its_claim(message_store: MessageStore) -> None:
-    assert not await message_store.has_waiting("alice")
-    await send(message_store)
-    assert await message_store.has_waiting("alice")
-    first = await claim(message_store)
-    assert not await message_store.has_waiting("alice")
-    await send(message_store)
-    assert await message_store.has_waiting("alice")
-    await message_store.finish(outcome(first))
-    assert await message_store.has_waiting("alice")
-    assert not await message_store.has_waiting("bob")
-
-
-async def test_a_reply_that_was_handed_back_waits_again(message_store: MessageStore) -> None:
-    await send(message_store)
-    lease = await claim(message_store)
-    await message_store.release(lease)
-    assert await message_store.has_waiting("alice")

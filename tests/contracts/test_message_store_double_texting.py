@@ -12,7 +12,7 @@ from imcore.errors import IMError, LeaseLostError, MessageConflictError, NotRetr
 from imcore.events import ReplyCancelled
 from imcore.ids import reply_message_id
 from imcore.ports import Audit, MessageStore, RunningReply, Stored
-from tests.contracts.message_stores import LONG_S, RUN_OUT_S, TwoStores, a_send, answer, claim, lease_of, outcome, send
+from tests.contracts.message_stores import LONG_S, RUN_OUT_S, TwoStores, a_send, answer, claim, claim_reply, lease_of, outcome, send
 
 pytest_plugins = ["tests.contracts.message_stores"]
 
@@ -113,9 +113,9 @@ async def test_an_interruption_asks_what_runs_to_stop_and_is_written_next(messag
     assert (await record_of(message_store, running)).cancel_requested
     assert (await message_store.renew([RunningReply(lease)], lease_s=LONG_S)).cancelled == {lease.record_id}
     await message_store.finish(outcome(lease, ReplyStatus.CANCELLED, text="half"))
-    assert (await claim(message_store)).record_id == new.record.record_id
-    window = await message_store.window("alice", user_seq=new.message.seq, limit=10)
-    assert [line.msg_content for line in window] == ["old", "half", "waiting", "new"]
+    following = await claim_reply(message_store)
+    assert following.record.record_id == new.record.record_id
+    assert [line.msg_content for line in following.window] == ["old", "half", "waiting", "new"]
 
 
 async def test_an_interruption_ends_a_reply_whose_writer_died_and_keeps_its_text(message_store: MessageStore) -> None:
@@ -173,9 +173,7 @@ async def test_who_is_refused_interrupts_nothing(message_store: MessageStore) ->
 async def merged(store: MessageStore, count: int = 3) -> tuple[ChatRecord, list[Stored]]:
     """The claimed leader, and the sends that share its reply."""
     sent = [await send(store, text=f"m{number}") for number in range(1, count + 1)]
-    leader = await store.claim("alice", lease_s=LONG_S, merge=True)
-    assert leader is not None
-    return leader, sent
+    return (await claim_reply(store, merge=True)).record, sent
 
 
 async def group(store: MessageStore, sent: list[Stored]) -> list[ChatRecord]:
@@ -211,18 +209,19 @@ async def test_what_comes_later_waits_for_the_next_reply(message_store: MessageS
     leader, sent = await merged(message_store)
     later = [await send(message_store, text="m4"), await send(message_store, text="m5")]
     assert await message_store.claim("alice", lease_s=LONG_S, merge=True) is None
-    await message_store.finish(outcome(lease_of(leader)))
-    following = await message_store.claim("alice", lease_s=LONG_S, merge=True)
-    assert following is not None
-    assert following.record_id == later[0].record.record_id
-    assert await message_store.group_of(following) == await group(message_store, later)
+    assert (await message_store.finish(outcome(lease_of(leader)))).session_waits
+    following = await claim_reply(message_store, merge=True)
+    assert following.record.record_id == later[0].record.record_id
+    assert list(following.group) == await message_store.group_of(following.record) == await group(message_store, later)
     assert [record.status for record in await group(message_store, sent)] == [ReplyStatus.SUCCESS] * 3
 
 
 @pytest.mark.parametrize("status", [ReplyStatus.SUCCESS, ReplyStatus.FAILED, ReplyStatus.CANCELLED])
 async def test_all_that_share_a_reply_end_with_it(message_store: MessageStore, status: ReplyStatus) -> None:
     leader, sent = await merged(message_store)
-    reply = await message_store.finish(outcome(lease_of(leader), status))
+    finished = await message_store.finish(outcome(lease_of(leader), status))
+    reply = finished.message
+    assert not finished.session_waits
     records = await group(message_store, sent)
     assert {(one.status, one.ai_message_id, one.error_code, one.attempt) for one in records} == {
         (status, reply.message_id if reply else None, None, 1)
@@ -233,27 +232,16 @@ async def test_all_that_share_a_reply_end_with_it(message_store: MessageStore, s
     assert len(await texts(message_store)) == (3 if reply is None else 4)
 
 
-async def test_the_window_ends_with_the_newest_message_and_shows_their_reply_once(message_store: MessageStore) -> None:
-    leader, sent = await merged(message_store)
-    window = await message_store.window("alice", user_seq=sent[-1].message.seq, limit=10)
-    assert [line.msg_content for line in window] == ["m1", "m2", "m3"]
-    await message_store.finish(outcome(lease_of(leader), text="r123"))
-    last = await send(message_store, text="m4")
-    window = await message_store.window("alice", user_seq=last.message.seq, limit=10)
-    assert [line.msg_content for line in window] == ["m1", "m2", "m3", "r123", "m4"]
-    assert [line.msg_content for line in await message_store.window("alice", user_seq=last.message.seq, limit=3)] == ["m3", "r123", "m4"]
-
-
 @pytest.mark.parametrize("merge", [True, False])
 async def test_a_group_whose_writer_died_is_claimed_as_it_was(message_store: MessageStore, merge: bool) -> None:
     leader, sent = await merged(message_store)
     await message_store.renew([RunningReply(lease_of(leader), "half")], lease_s=RUN_OUT_S)
     late = await send(message_store, text="late")
-    anew = await message_store.claim("alice", lease_s=LONG_S, merge=merge)
-    assert anew is not None
-    assert (anew.record_id, anew.attempt, anew.text) == (leader.record_id, 2, "half")
+    anew = await claim_reply(message_store, merge=merge)
+    assert (anew.record.record_id, anew.record.attempt, anew.record.text) == (leader.record_id, 2, "half")
     records = await group(message_store, sent)
-    assert await message_store.group_of(anew) == records
+    assert await message_store.group_of(anew.record) == records
+    assert list(anew.group) == [anew.record, *records[1:]]
     assert [record.attempt for record in records] == [2, 2, 2]
     assert (await record_of(message_store, late)).leader_id is None
     with pytest.raises(LeaseLostError):
@@ -264,8 +252,7 @@ async def test_one_that_was_begun_before_is_merged_with_nothing(message_store: M
     begun = await send(message_store)
     await message_store.release(await claim(message_store))
     await send(message_store)
-    anew = await message_store.claim("alice", lease_s=LONG_S, merge=True)
-    assert anew is not None
+    anew = (await claim_reply(message_store, merge=True)).record
     assert (anew.record_id, anew.leader_id) == (begun.record.record_id, None)
 
 
@@ -310,10 +297,10 @@ async def test_retrying_any_of_a_group_has_all_of_it_answered_anew(message_store
     assert {one.attempt for one in await group(message_store, sent)} == {2}
     assert await texts(message_store) == ["m1", "m2", "m3"]
     await send(message_store, text="late")
-    anew = await message_store.claim("alice", lease_s=LONG_S, merge=True)
-    assert anew is not None
-    assert (anew.record_id, anew.attempt) == (leader.record_id, 3)
-    reply = await message_store.finish(outcome(lease_of(anew)))
+    anew = await claim_reply(message_store, merge=True)
+    assert (anew.record.record_id, anew.record.attempt) == (leader.record_id, 3)
+    assert list(anew.group) == await group(message_store, sent)
+    reply = (await message_store.finish(outcome(lease_of(anew.record)))).message
     assert reply is not None
     assert {(one.status, one.ai_message_id, one.attempt) for one in await group(message_store, sent)} == {
         (ReplyStatus.SUCCESS, reply.message_id, 3)
@@ -336,7 +323,7 @@ async def test_contending_claimers_merge_and_answer_every_message_once_and_in_or
         while not sending.done() or await store.open_record_count():
             claimed = await store.claim("alice", lease_s=LONG_S, merge=True)
             if claimed is not None:
-                await store.finish(outcome(lease_of(claimed)))
+                await store.finish(outcome(lease_of(claimed.record)))
 
     sending = asyncio.create_task(sender())
     await asyncio.gather(*(writer(number, sending) for number in range(6)))

@@ -12,8 +12,8 @@ from imcore.clock import utc_now
 from imcore.errors import LeaseLostError, MessageConflictError
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
-from imcore.ports import MessageStore
-from tests.contracts.message_stores import RUN_OUT_S, TwoStores, a_send, claim, outcome, send
+from imcore.ports import Audit, Finished, MessageStore
+from tests.contracts.message_stores import RUN_OUT_S, TwoStores, a_send, claim, claim_reply, lease_of, outcome, send
 
 pytest_plugins = ["tests.contracts.message_stores"]
 
@@ -21,7 +21,7 @@ pytest_plugins = ["tests.contracts.message_stores"]
 async def test_a_success_leaves_the_reply_as_the_next_message_of_the_session(message_store: MessageStore) -> None:
     stored = await send(message_store)
     end = outcome(await claim(message_store), text="hi there")
-    reply = await message_store.finish(end)
+    reply = (await message_store.finish(end)).message
     assert reply == Message(
         message_id=reply_message_id(stored.record.record_id),
         session_id="alice",
@@ -51,7 +51,7 @@ async def test_the_record_keeps_all_that_the_outcome_tells(message_store: Messag
         "completion_tokens": 8,
     }
     end = ReplyOutcome(await claim(message_store), ReplyStatus.SUCCESS, "hi", utc_now(), **told)  # type: ignore[arg-type]  # by name
-    reply = await message_store.finish(end)
+    reply = (await message_store.finish(end)).message
     record = await message_store.record("alice", stored.record.record_id)
     assert reply is not None
     assert record == replace(
@@ -67,7 +67,7 @@ async def test_the_record_keeps_all_that_the_outcome_tells(message_store: Messag
 async def test_a_failure_leaves_no_message(message_store: MessageStore) -> None:
     stored = await send(message_store)
     end = replace(outcome(await claim(message_store), ReplyStatus.FAILED, text="half"), error_code="llm_timeout", error_message="x" * 500)
-    assert await message_store.finish(end) is None
+    assert (await message_store.finish(end)).message is None
     assert await message_store.messages("alice", "alice", limit=10) == [stored.message]
     record = await message_store.record("alice", stored.record.record_id)
     assert record is not None
@@ -78,7 +78,7 @@ async def test_a_failure_leaves_no_message(message_store: MessageStore) -> None:
 @pytest.mark.parametrize(("text", "lines"), [("half a sen", ["hello", "half a sen"]), ("", ["hello"])])
 async def test_a_cancelled_reply_leaves_the_text_so_far_if_there_is_any(message_store: MessageStore, text: str, lines: list[str]) -> None:
     stored = await send(message_store)
-    reply = await message_store.finish(outcome(await claim(message_store), ReplyStatus.CANCELLED, text=text))
+    reply = (await message_store.finish(outcome(await claim(message_store), ReplyStatus.CANCELLED, text=text))).message
     assert [message.msg_content for message in await message_store.messages("alice", "alice", limit=10)] == lines
     record = await message_store.record("alice", stored.record.record_id)
     assert record is not None
@@ -88,7 +88,7 @@ async def test_a_cancelled_reply_leaves_the_text_so_far_if_there_is_any(message_
 
 async def test_a_success_without_text_leaves_an_empty_message(message_store: MessageStore) -> None:
     await send(message_store)
-    reply = await message_store.finish(outcome(await claim(message_store), text=""))
+    reply = (await message_store.finish(outcome(await claim(message_store), text=""))).message
     assert reply is not None
     assert reply.msg_content == ""
 
@@ -100,7 +100,7 @@ async def test_whoever_lost_the_lease_stores_nothing(message_store: MessageStore
     with pytest.raises(LeaseLostError):
         await message_store.finish(outcome(lost, text="late"))
     assert await message_store.messages("alice", "alice", limit=10) == [stored.message]
-    reply = await message_store.finish(outcome(holder, text="in time"))
+    reply = (await message_store.finish(outcome(holder, text="in time"))).message
     with pytest.raises(LeaseLostError):
         await message_store.finish(outcome(lost, text="later still"))
     assert await message_store.messages("alice", "alice", limit=10) == [stored.message, reply]
@@ -118,7 +118,8 @@ async def test_a_record_that_was_handed_back_or_never_was_cannot_be_ended(messag
 
 async def test_a_lease_that_ran_out_unclaimed_still_lets_its_holder_finish(message_store: MessageStore) -> None:
     await send(message_store)
-    assert await message_store.finish(outcome(await claim(message_store, lease_s=RUN_OUT_S))) is not None
+    finished = await message_store.finish(outcome(await claim(message_store, lease_s=RUN_OUT_S)))
+    assert finished.message is not None
 
 
 @pytest.mark.parametrize(("status", "text"), [(ReplyStatus.SUCCESS, "a"), (ReplyStatus.CANCELLED, "b"), (ReplyStatus.FAILED, "")])
@@ -135,9 +136,9 @@ async def test_the_holder_may_repeat_the_end_and_gets_what_is_stored(two_stores:
 async def test_the_same_end_many_times_at_once_leaves_one_message(two_stores: TwoStores) -> None:
     await send(two_stores[0])
     end = outcome(await claim(two_stores[0]))
-    replies = await asyncio.gather(*(two_stores[number % 2].finish(end) for number in range(10)))
-    assert len({reply.message_id for reply in replies if reply}) == 1
-    assert None not in replies
+    ends = await asyncio.gather(*(two_stores[number % 2].finish(end) for number in range(10)))
+    assert ends[0].message is not None
+    assert ends == [ends[0]] * 10
     assert len(await two_stores[0].messages("alice", "alice", limit=10)) == 2
 
 
@@ -171,5 +172,33 @@ async def test_of_many_ends_at_once_one_that_is_fenced_off_fails_alone(two_store
     leases = [await claim(two_stores[0], user, lease_s=RUN_OUT_S) for user in users]
     await claim(two_stores[1], "user7")
     ends = await asyncio.gather(*(two_stores[0].finish(outcome(lease)) for lease in leases), return_exceptions=True)
-    assert [place for place, end in enumerate(ends) if not isinstance(end, Message)] == [7]
+    assert [place for place, end in enumerate(ends) if not isinstance(end, Finished)] == [7]
     assert isinstance(ends[7], LeaseLostError)
+
+
+async def test_of_many_ends_at_once_one_whose_id_is_taken_fails_alone(message_store: MessageStore) -> None:
+    users = [f"user{number}" for number in range(10)]
+    sent = await asyncio.gather(*(send(message_store, user) for user in users))
+    taken = reply_message_id(sent[3].record.record_id)
+    await message_store.add(*a_send("thief", message_id=taken))
+    leases = await asyncio.gather(*(claim(message_store, user) for user in users))
+    ends = await asyncio.gather(*(message_store.finish(outcome(lease)) for lease in leases), return_exceptions=True)
+    assert [place for place, end in enumerate(ends) if not isinstance(end, Finished)] == [3]
+    assert isinstance(ends[3], MessageConflictError)
+
+
+async def test_ends_of_every_kind_at_once_leave_what_they_would_alone(message_store: MessageStore) -> None:
+    users = ("succeeds", "fails", "stopped", "repeats", "lost", "shared", "succeeds too")
+    await asyncio.gather(*(send(message_store, user) for user in (*users, "shared", "shared")))
+    claims = {user: await claim_reply(message_store, user, lease_s=RUN_OUT_S, merge=True) for user in users}
+    await claim(message_store, "lost")
+    status = {"fails": ReplyStatus.FAILED, "stopped": ReplyStatus.CANCELLED}
+    outcomes = [outcome(lease_of(claims[user].record), status.get(user, ReplyStatus.SUCCESS), text=user) for user in users]
+    repeated = await message_store.finish(outcomes[users.index("repeats")])
+    ends = await asyncio.gather(*(message_store.finish(end) for end in outcomes), return_exceptions=True)
+    assert ends[users.index("repeats")] == repeated
+    assert {user: end.message and end.message.msg_content for user, end in zip(users, ends, strict=True) if isinstance(end, Finished)} == {
+        user: None if user == "fails" else user for user in users if user != "lost"
+    }
+    assert isinstance(ends[users.index("lost")], LeaseLostError)
+    assert await message_store.audit(older_than_s=0) == replace(Audit(0, 0, 0, 0, 0), records_not_final=1)

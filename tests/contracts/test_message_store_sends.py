@@ -10,7 +10,7 @@ import pytest
 from imcore.chat_record import ReplyStatus
 from imcore.errors import ForbiddenError, IMError, MessageConflictError, RateLimitedError
 from imcore.ports import MessageStore, Stored
-from tests.contracts.message_stores import TwoStores, a_send, answer, claim, outcome, send
+from tests.contracts.message_stores import TwoStores, a_send, answer, send
 
 pytest_plugins = ["tests.contracts.message_stores"]
 
@@ -173,7 +173,7 @@ async def test_a_send_whose_caller_went_away_fails_no_other(message_store: Messa
 @pytest.mark.parametrize("text", [EVERYTHING, "👍" * 8000], ids=["every script", "8000 emoji"])
 async def test_text_comes_back_as_it_was_sent(message_store: MessageStore, text: str) -> None:
     stored = await send(message_store, text=text)
-    reply = await message_store.finish(outcome(await claim(message_store), text=text))
+    reply = await answer(message_store, text=text)
     assert await message_store.messages("alice", "alice", limit=2) == [stored.message, reply]
     record = await message_store.record("alice", stored.record.record_id)
     assert record is not None

@@ -43,7 +43,7 @@ async def test_cancelling_a_reply_that_runs_asks_its_writer_to_stop(message_stor
     record = await cancel(message_store, lease.record_id)
     assert (record.status, record.cancel_requested) == (ReplyStatus.PROCESSING, True)
     assert await cancel(message_store, lease.record_id) == record
-    assert await message_store.finish(outcome(lease, ReplyStatus.CANCELLED, text="half")) is not None
+    assert (await message_store.finish(outcome(lease, ReplyStatus.CANCELLED, text="half"))).message is not None
 
 
 async def test_cancelling_a_reply_whose_writer_died_keeps_its_text_as_a_message(message_store: MessageStore) -> None:

@@ -1,4 +1,4 @@
-"""What a MessageStore shows to writers, to recovery and to the operator, over every adapter."""
+"""What a MessageStore shows to recovery and to the operator, over every adapter."""
 
 from __future__ import annotations
 
@@ -27,58 +27,6 @@ from tests.contracts.message_stores import (
 pytest_plugins = ["tests.contracts.message_stores"]
 
 CLEAN = Audit(0, 0, 0, 0, 0)
-
-
-async def window(store: MessageStore, user_seq: int, limit: int = 20) -> list[str]:
-    return [line.msg_content for line in await store.window("alice", user_seq=user_seq, limit=limit)]
-
-
-async def test_each_reply_follows_the_message_that_it_answers(message_store: MessageStore) -> None:
-    sent = [await send(message_store, text=f"m{number}") for number in range(1, 4)]
-    await answer(message_store, text="r1")
-    await answer(message_store, text="r2")
-    assert await window(message_store, sent[2].message.seq) == ["m1", "r1", "m2", "r2", "m3"]
-
-
-async def test_messages_after_the_one_to_be_answered_are_left_out(message_store: MessageStore) -> None:
-    sent = [await send(message_store, text=f"m{number}") for number in range(1, 4)]
-    assert await window(message_store, sent[0].message.seq) == ["m1"]
-    await answer(message_store, text="r1")
-    assert await window(message_store, sent[1].message.seq) == ["m1", "r1", "m2"]
-
-
-async def test_the_replies_to_later_messages_are_left_out_when_an_old_one_is_retried(message_store: MessageStore) -> None:
-    first = await send(message_store, text="m1")
-    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED, text=""))
-    await send(message_store, text="m2")
-    await answer(message_store, text="r2")
-    await message_store.retry("alice", first.record.record_id)
-    assert await window(message_store, first.message.seq) == ["m1"]
-    await answer(message_store, text="r1")
-    last = await send(message_store, text="m3")
-    assert await window(message_store, last.message.seq) == ["m1", "r1", "m2", "r2", "m3"]
-
-
-async def test_the_window_holds_the_newest_lines_that_lead_to_the_message(message_store: MessageStore) -> None:
-    for number in range(1, 6):
-        last = await send(message_store, text=f"m{number}")
-        await answer(message_store, text=f"r{number}")
-    assert await window(message_store, last.message.seq, limit=1) == ["m5"]
-    assert await window(message_store, last.message.seq, limit=2) == ["r4", "m5"]
-    assert await window(message_store, last.message.seq, limit=5) == ["m3", "r3", "m4", "r4", "m5"]
-
-
-async def test_the_window_shows_its_own_session_only(message_store: MessageStore) -> None:
-    await send(message_store, text="elsewhere", session_id="alice:work")
-    stored = await send(message_store, text="here")
-    assert await window(message_store, stored.message.seq) == ["here"]
-
-
-async def test_a_failed_reply_leaves_its_message_in_the_window(message_store: MessageStore) -> None:
-    await send(message_store, text="m1")
-    await message_store.finish(outcome(await claim(message_store), ReplyStatus.FAILED, text="half"))
-    stored = await send(message_store, text="m2")
-    assert await window(message_store, stored.message.seq) == ["m1", "m2"]
 
 
 async def sent_ago(store: MessageStore, seconds: float, user_id: str) -> Stored:

@@ -17,7 +17,7 @@ from adapters.sql.migrations_runner import _config, _run, current_revision, head
 from adapters.sql.schema import metadata
 from imcore.chat_record import ReplyStatus
 from imcore.errors import InvalidRequestError, SchemaOutdatedError, StoreUnavailableError
-from tests.contracts.message_stores import LONG_S, lease_of, outcome, send
+from tests.contracts.message_stores import claim_reply, lease_of, outcome, send
 
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
@@ -74,12 +74,11 @@ async def test_shared_replies_survive_a_way_down_and_up_again(url: str) -> None:
     await asyncio.to_thread(migrate, url)
     async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
         sent = [await send(store, text=text) for text in ("one", "two", "three")]
-        leader = await store.claim("alice", lease_s=LONG_S, merge=True)
-        assert leader is not None
-        reply = await store.finish(outcome(lease_of(leader)))
+        leader = (await claim_reply(store, merge=True)).record
+        reply = (await store.finish(outcome(lease_of(leader)))).message
         assert reply is not None
         waiting = [await send(store, text=text) for text in ("four", "five")]
-        assert await store.claim("alice", lease_s=LONG_S, merge=True) is not None
+        await claim_reply(store, merge=True)
     await asyncio.to_thread(migrate, url, "0002")
     await asyncio.to_thread(migrate, url)
     async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:

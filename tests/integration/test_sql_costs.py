@@ -16,7 +16,7 @@ from adapters.sql.schema import metadata
 from imcore.chat_record import ReplyStatus
 from imcore.double_texting import DoubleTexting
 from imcore.ports import RunningReply
-from tests.contracts.message_stores import LONG_S, a_send, claim, lease_of, outcome, send
+from tests.contracts.message_stores import LONG_S, a_send, claim, claim_reply, lease_of, outcome, send
 
 
 @pytest.fixture
@@ -60,13 +60,10 @@ async def test_no_step_reads_a_whole_table(engines: Engines, store: SqlAlchemyMe
     await store.renew([RunningReply(lease, "so far")], lease_s=LONG_S)
     await store.cancel("alice", lease.record_id)
     await store.release(lease)
-    again = await store.claim("alice", lease_s=LONG_S)
-    assert again is not None
-    await store.finish(outcome(lease_of(again), ReplyStatus.CANCELLED))
+    await store.finish(outcome(await claim(store), ReplyStatus.CANCELLED))
     await store.add(*a_send("merging"))
     await store.add(*a_send("merging"))
-    leader = await store.claim("merging", lease_s=LONG_S, merge=True)
-    assert leader is not None
+    leader = (await claim_reply(store, "merging", merge=True)).record
     await store.group_of(leader)
     await store.cancel("merging", leader.record_id)
     await store.finish(outcome(lease_of(leader), ReplyStatus.FAILED))
@@ -77,7 +74,6 @@ async def test_no_step_reads_a_whole_table(engines: Engines, store: SqlAlchemyMe
     await store.messages("alice", "alice", limit=20)
     await store.messages("alice", "alice", after_seq=1, limit=20)
     await store.messages("alice", "alice", before_seq=9, limit=20)
-    await store.window("alice", user_seq=sent.message.seq, limit=20)
     await store.sessions("alice", limit=20)
     await store.record("alice", sent.record.record_id)
     await store.record_of("alice", sent.message.message_id)

@@ -78,9 +78,11 @@ class Store(RuleBasedStateMachine):
 
     @rule(session_id=st.sampled_from(SESSIONS), merge=st.booleans())
     def claim(self, session_id: str, merge: bool) -> None:
-        record = self.do(self.store.claim(session_id, lease_s=LEASE_S, merge=merge))
-        if record is not None:
-            self.leases.append(Lease(record.record_id, session_id, record.attempt))
+        claimed = self.do(self.store.claim(session_id, lease_s=LEASE_S, merge=merge))
+        if claimed is not None:
+            self.leases.append(Lease(claimed.record.record_id, session_id, claimed.record.attempt))
+            assert [record.record_id for record in claimed.group] == self.group(claimed.record)
+            assert claimed.window[-1].message_id == claimed.group[-1].user_message_id
 
     @rule(data=st.data(), status=st.sampled_from([ReplyStatus.SUCCESS, ReplyStatus.FAILED, ReplyStatus.CANCELLED]))
     def finish(self, data: st.DataObject, status: ReplyStatus) -> None:
@@ -90,12 +92,14 @@ class Store(RuleBasedStateMachine):
         before = self.record(lease.record_id)
         outcome = ReplyOutcome(lease, status, f"attempt {lease.attempt} of {lease.record_id}", utc_now())
         try:
-            self.do(self.store.finish(outcome))
+            finished = self.do(self.store.finish(outcome))
         except LeaseLostError:
             assert not (before.is_open and before.attempt == lease.attempt and before.lease_expires_at is not None)
         else:
             assert before.attempt == lease.attempt
             assert self.record(lease.record_id).status is status
+            waiting = self.do(self.store.open_records(USER, lease.session_id))
+            assert finished.session_waits == any(record.lease_expires_at is None for record in waiting)
 
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
@@ -167,6 +171,9 @@ class Store(RuleBasedStateMachine):
     def nothing_is_lost_or_doubled(self) -> None:
         audit = self.do(self.store.audit(older_than_s=-3600))
         assert (audit.messages_without_record, audit.success_without_reply, audit.replies_without_record, audit.double_replies) == (0,) * 4
+
+    def group(self, record: ChatRecord) -> list[str]:
+        return [one.record_id for one in self.do(self.store.group_of(record))]
 
     def record(self, record_id: str) -> ChatRecord:
         record = self.do(self.store.record(USER, record_id))

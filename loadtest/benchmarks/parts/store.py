@@ -15,7 +15,7 @@ from loadtest.benchmarks.whole_path.http_sends import of_unnest
 
 AT_ONCE = (1, 10, 50)
 FULL_S = 10.0
-STEPS = ("send", "claim", "window", "renew", "finish")
+STEPS = ("send", "claim", "renew", "finish")
 ROWS_A_SEND = 2
 UNNEST = "unnest"
 

@@ -39,8 +39,9 @@ async def in_process(
 ) -> AsyncIterator[InProcess]:
     """Any model, any store (in memory if none is given); replies are written on this event loop until the block ends."""
     store, queue, notifier, meter = store or MemoryMessageStore(), MemoryReplyQueue(), MemoryNotifier(), MemoryReplyMeter()
-    write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier), budget or PromptBudget())
-    writers = ReplyWriters(store, notifier, write, meter, slots=slots)
+    budget = budget or PromptBudget()
+    write = WriteReply(store, llm, notifier, queue, meter, DeltaWindow(notifier), budget)
+    writers = ReplyWriters(store, notifier, write, meter, history_messages=budget.history_messages, slots=slots)
     writers.open()
     queue.listen(writers.offer)
     try:

@@ -23,7 +23,8 @@ from imcore.errors import (
 from imcore.events import ReplyCancelled
 from imcore.ids import reply_message_id
 from imcore.message import Message, MessageType
-from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.ports import Audit, Claimed, Finished, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.prompt import HISTORY_MESSAGES, MAX_WINDOW_MESSAGES
 from imcore.session import Session
 
 RETRY_AFTER_S = 5.0
@@ -189,7 +190,9 @@ class MemoryMessageStore(MemoryTables, MessageStore):
             leader_id=record.leader_id,
         )
 
-    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
+    async def claim(
+        self, session_id: str, *, lease_s: float, history_messages: int = HISTORY_MESSAGES, merge: bool = False
+    ) -> Claimed | None:
         now = self._now()
         waiting = self._open_of(session_id)
         if not waiting or any(record.is_running(now) for record in waiting):
@@ -202,10 +205,10 @@ class MemoryMessageStore(MemoryTables, MessageStore):
         for record in self._group(self._records[oldest.record_id]):
             self._keep(record, attempt=oldest.attempt + 1, response_content=None)
         anew = self._keep(self._records[oldest.record_id], lease_expires_at=now + timedelta(seconds=lease_s))
-        return replace(anew, response_content=oldest.response_content)
-
-    async def has_waiting(self, session_id: str) -> bool:
-        return any(record.lease_expires_at is None for record in self._open_of(session_id))
+        _, *merged = self._group(anew)
+        group = [replace(anew, response_content=oldest.response_content), *merged]
+        limit = MAX_WINDOW_MESSAGES if merged else history_messages
+        return Claimed(group, self._window(session_id, user_seq=group[-1].user_seq, limit=limit))
 
     def _merge(self, group: Sequence[ChatRecord]) -> None:
         if len(group) > 1:
@@ -221,7 +224,11 @@ class MemoryMessageStore(MemoryTables, MessageStore):
         ids = frozenset(reply.lease.record_id for reply in held)
         return Renewal(held=ids, cancelled=frozenset(id_ for id_ in ids if self._records[id_].cancel_requested))
 
-    async def finish(self, outcome: ReplyOutcome) -> Message | None:
+    async def finish(self, outcome: ReplyOutcome) -> Finished:
+        message = self._finish(outcome)
+        return Finished(message, any(record.lease_expires_at is None for record in self._open_of(outcome.lease.session_id)))
+
+    def _finish(self, outcome: ReplyOutcome) -> Message | None:
         record = self._records.get(outcome.lease.record_id)
         if record is not None and (record.status, record.attempt) == (outcome.status, outcome.lease.attempt):
             return self._messages.get(record.ai_message_id or "")
@@ -252,7 +259,7 @@ class MemoryMessageStore(MemoryTables, MessageStore):
             record = self._records[lease.record_id]
             self._keep(record, lease_expires_at=None, attempt_limit=record.attempt_limit + 1)
 
-    async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
+    def _window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
         newest_first: dict[str, Message] = {}
         for message in reversed(self._lines(session_id)):
             if message.msg_type is MessageType.TEXT and message.seq <= user_seq:

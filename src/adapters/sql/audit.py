@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql.clock import database_now
 from adapters.sql.connection import POSTGRESQL, connection_over
-from adapters.sql.engine import WHOLE_TABLE_WAYS
+from adapters.sql.engine import AVOIDED_WAYS
 from adapters.sql.schema import messages, records
 from imcore.chat_record import ReplyStatus
 from imcore.message import MessageType
@@ -36,7 +36,7 @@ async def audit(connection: AsyncConnection, *, older_than_s: float) -> Audit:
 @asynccontextmanager
 async def _whole_tables(connection: AsyncConnection) -> AsyncIterator[None]:
     """Let PostgreSQL read and join them meanwhile, which our connections forbid."""
-    ways = WHOLE_TABLE_WAYS if connection.dialect.name == POSTGRESQL else ()
+    ways = AVOIDED_WAYS if connection.dialect.name == POSTGRESQL else ()
     for way in ways:
         await connection.execute(text(f"SET {way} = on"))
     try:

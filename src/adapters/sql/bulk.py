@@ -118,11 +118,11 @@ def _parameter(place: int) -> str:
 def among(dialect: str, column: Column[str], parameter: str) -> ColumnElement[bool]:
     """Whether a text column is one of the list that is given as `parameter`."""
     if dialect == POSTGRESQL:
-        return column == any_(cast(bindparam(parameter, type_=_TextArray), ARRAY(String)))
+        return column == any_(cast(bindparam(parameter, type_=TextArray), ARRAY(String)))
     return column.in_(bindparam(parameter, expanding=True))
 
 
-class _TextArray(TypeDecorator[Sequence[str]]):
+class TextArray(TypeDecorator[Sequence[str]]):
     """A list as PostgreSQL's array literal: the driver would look at each item."""
 
     impl = Text

@@ -17,14 +17,17 @@ from adapters.sql.connection import PLAN_ANEW, Connection
 from adapters.sql.locks import LeaseState, lock_leases, lock_sessions
 from adapters.sql.rows import RECORD
 from adapters.sql.schema import records
+from adapters.sql.windows import Window, read_all
 from imcore.chat_record import MAX_MERGED, ChatRecord, Lease, ReplyStatus
-from imcore.ports import Renewal, RunningReply
+from imcore.ports import Claimed, Renewal, RunningReply
+from imcore.prompt import MAX_WINDOW_MESSAGES
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     session_id: str
     lease_s: float
+    history_messages: int
     merge: bool = False
 
 
@@ -46,7 +49,7 @@ _extend_leases = BulkUpdate(records, "record_id", "lease_expires_at")
 _keep_texts = BulkUpdate(records, "record_id", "lease_expires_at", "response_content")
 
 
-async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[ChatRecord | None]:
+async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[Claimed | None]:
     """One step for many claims; of several for the same session the first can win."""
     wanted = {claim.session_id: claim for claim in reversed(claims)}
     await lock_sessions(connection, wanted)
@@ -58,8 +61,14 @@ async def claim_all(connection: Connection, claims: Sequence[Claim]) -> list[Cha
     }
     await _revoke(connection, _others(candidates, claimed))
     await write_together(connection, (_begin_records, [_begun_values(record) for group in claimed.values() for record in group]))
-    leaders = {session_id: group[0] for session_id, group in claimed.items()}
-    return [leaders.pop(claim.session_id, None) for claim in claims]
+    windows = await read_all(connection, [_window(group, wanted[session_id]) for session_id, group in claimed.items()])
+    answers = {session_id: Claimed(group, window) for (session_id, group), window in zip(claimed.items(), windows, strict=True)}
+    return [answers.pop(claim.session_id, None) for claim in claims]
+
+
+def _window(group: Sequence[ChatRecord], claim: Claim) -> Window:
+    limit = MAX_WINDOW_MESSAGES if len(group) > 1 else claim.history_messages
+    return Window(claim.session_id, group[-1].user_seq, limit)
 
 
 async def _candidates(connection: Connection, claims: Collection[Claim]) -> tuple[dict[str, list[ChatRecord]], datetime]:
@@ -148,11 +157,10 @@ async def _revoke(connection: Connection, record_ids: Sequence[str]) -> None:
         await connection.execute(update(records).where(records.c.record_id.in_(record_ids)).values(lease_expires_at=None))
 
 
-async def waiting_all(connection: Connection, session_ids: Sequence[str]) -> list[bool]:
-    """Of each session, whether it has an open record without a lease."""
-    rows = await connection.execute(_finding_waiting(connection.dialect), {"session_ids": sorted(set(session_ids))})
-    waiting = {session_id for (session_id,) in rows}
-    return [session_id in waiting for session_id in session_ids]
+async def sessions_that_wait(connection: Connection, session_ids: Collection[str]) -> set[str]:
+    """Of these sessions those that have an open record without a lease."""
+    rows = await connection.execute(_finding_waiting(connection.dialect), {"session_ids": sorted(session_ids)})
+    return {session_id for (session_id,) in rows}
 
 
 @cache

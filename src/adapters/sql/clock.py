@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -47,3 +48,25 @@ async def database_now(connection: Connection) -> datetime:
 
 def whole_ms(time: datetime) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+class HeardClock:
+    """The database's clock as it was last heard, carried on by this process's own."""
+
+    def __init__(self) -> None:
+        self._heard: tuple[datetime, float] | None = None
+
+    async def now(self, connection: Connection) -> datetime:
+        """Asks the database if it was not heard yet."""
+        if self._heard is None:
+            self.hear(await database_now(connection))
+        assert self._heard is not None  # noqa: S101  # just now
+        then, at_s = self._heard
+        return then + timedelta(seconds=time.monotonic() - at_s)
+
+    def hear(self, now: datetime) -> None:
+        self._heard = (now, time.monotonic())
+
+    def forget(self) -> None:
+        """It may have been set anew, or be another server's."""
+        self._heard = None

@@ -36,8 +36,13 @@ class Database:
     def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
         self.engines = engines
         self._step_timeout_s = step_timeout_s
-        self._connections = KeptConnections(most=KEPT_CONNECTIONS if engines.write.dialect.name == POSTGRESQL else 0)
+        self._connections = KeptConnections(most=KEPT_CONNECTIONS if self.dialect == POSTGRESQL else 0)
         self._left: set[asyncio.Task[Any]] = set()
+
+    @property
+    def dialect(self) -> str:
+        """The database's name, as in `postgresql`."""
+        return self.engines.write.dialect.name
 
     async def read(self, work: Read[T], *, timeout_s: float | None = None) -> T:
         """Run `work`, which only reads."""
@@ -46,6 +51,10 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction and return its answer after the commit."""
         return await self._within(self._step_timeout_s, self._tried(lambda: self._write_once(work)))
+
+    async def write_at_once(self, work: Work[T]) -> T:
+        """Run `work`, one statement that commits by itself. Cut off on the way it is run once more, so it must bear to have been kept."""
+        return await self._within(self._step_timeout_s, self._tried(lambda: self._at_once(work)))
 
     async def close(self) -> None:
         """Close all connections, also those of steps that nobody waits for any more."""
@@ -60,6 +69,12 @@ class Database:
 
     async def _read_once(self, work: Read[T]) -> T:
         return await self._connections.lend(self.engines.read, work)
+
+    async def _at_once(self, work: Work[T]) -> T:
+        async def step(connection: AsyncConnection) -> T:
+            return await work(await connection_over(connection))
+
+        return await self._connections.lend(self.engines.read, step)
 
     async def _write_once(self, work: Work[T]) -> T:
         return await self._connections.lend(self.engines.write, lambda connection: _committed(connection, work))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from adapters.sql.bulk import BulkUpdate, Write, among, write_together
-from adapters.sql.claims import is_held
+from adapters.sql.claims import is_held, sessions_that_wait
 from adapters.sql.connection import Connection
 from adapters.sql.locks import lock_groups, lock_records, lock_sessions
 from adapters.sql.rows import MESSAGE, values_of
@@ -20,8 +20,9 @@ from imcore.chat_record import ChatRecord, ReplyOutcome
 from imcore.errors import LeaseLostError
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
+from imcore.ports import Finished
 
-_FROM_OUTCOME = (
+FROM_OUTCOME = (
     "status",
     "request_content",
     "model",
@@ -33,7 +34,7 @@ _FROM_OUTCOME = (
     "error_code",
     "error_message",
 )
-_FINAL = ("record_id", *_FROM_OUTCOME, "response_content", "ai_message_id", "updated_at", "lease_expires_at")
+_FINAL = ("record_id", *FROM_OUTCOME, "response_content", "ai_message_id", "updated_at", "lease_expires_at")
 
 _end_records = BulkUpdate(records, *_FINAL)
 
@@ -46,9 +47,10 @@ class _End:
     message: Message | None
 
 
-async def finish_all(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> list[Message | Exception | None]:
+async def finish_all(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> list[Finished | Exception]:
     """One step for many ends."""
-    log = SessionLog(await lock_sessions(connection, {outcome.lease.session_id for outcome in outcomes}))
+    session_ids = {outcome.lease.session_id for outcome in outcomes}
+    log = SessionLog(await lock_sessions(connection, session_ids))
     stored = await lock_records(connection, {outcome.lease.record_id for outcome in outcomes})
     groups = await lock_groups(connection, stored.values())
     repeated = await _messages(connection, _reply_ids_of_repetitions(outcomes, stored))
@@ -65,7 +67,16 @@ async def finish_all(connection: Connection, outcomes: Sequence[ReplyOutcome]) -
         else:
             answers.append(LeaseLostError("The reply has ended or is another writer's now."))
     await write_together(connection, *log.writes(), end_records([record for end in ended.values() for record in end.group]))
-    return answers
+    waiting = await sessions_that_wait(connection, session_ids)
+    return [
+        answer if isinstance(answer, Exception) else Finished(answer, outcome.lease.session_id in waiting)
+        for outcome, answer in zip(outcomes, answers, strict=True)
+    ]
+
+
+def response_of(outcome: ReplyOutcome) -> dict[str, object] | None:
+    """What is kept of the model's answer."""
+    return outcome.response_content or ({"text": outcome.text} if outcome.text else None)
 
 
 def end_records(ended: Sequence[ChatRecord]) -> Write:
@@ -102,8 +113,8 @@ def _end(group: Sequence[ChatRecord], outcome: ReplyOutcome, log: SessionLog) ->
     record, *merged = group
     final = replace(
         record,
-        **{name: getattr(outcome, name) for name in _FROM_OUTCOME},
-        response_content=outcome.response_content or ({"text": outcome.text} if outcome.text else None),
+        **{name: getattr(outcome, name) for name in FROM_OUTCOME},
+        response_content=response_of(outcome),
         updated_at=outcome.ended_at,
         lease_expires_at=None,
     )

@@ -17,8 +17,8 @@ MYSQL_LOCK_TIMEOUT_S = 5
 POOL_SIZE = 8
 SQLITE_READERS = 3
 
-WHOLE_TABLE_WAYS = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-"""PostgreSQL's settings that are off on our connections."""
+AVOIDED_WAYS = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+"""PostgreSQL's settings that are off on our connections: what is left finds rows by an index, in its order."""
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -32,8 +32,8 @@ _ACCEPTED = "sqlite:///path/to/file.db, postgresql://user:password@host/name or 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """`write` is for transactions, `read` for single statements. They share one pool, but on SQLite: it has one connection for
-    writing and a few for reading."""
+    """`write` is for transactions, `read` for single statements, on PostgreSQL also for those that write. They share one pool, but on
+    SQLite: it has one connection for writing and a few for reading."""
 
     write: AsyncEngine
     read: AsyncEngine
@@ -129,7 +129,7 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     """Every statement is to find its rows by an index, also by a plan that was made while the tables were small. Times come in UTC."""
     cursor = connection.cursor()
     cursor.execute("SET timezone = 'UTC'")
-    for way in (*WHOLE_TABLE_WAYS, "jit"):
+    for way in (*AVOIDED_WAYS, "jit"):
         cursor.execute(f"SET {way} = off")
     cursor.close()
     connection.commit()

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Self
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.sql import audit as audits
-from adapters.sql import claims, ends, reads, sends, user_moves, windows
-from adapters.sql.connection import Connection, connection_over
+from adapters.sql import claims, ends, plain_steps, reads, sends, user_moves
+from adapters.sql.connection import POSTGRESQL, Connection
 from adapters.sql.database import STEP_TIMEOUT_S, Database
 from adapters.sql.engine import Engines
-from adapters.sql.group_commit import GroupCommit
+from adapters.sql.group_commit import MAX_BATCH_ITEMS, Answer, GroupCommit, Item
 from adapters.sql.migrations_runner import head_revision, revision_of
+from adapters.sql.plain_first import PlainFirst
 from adapters.sql.schema import records
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.double_texting import DoubleTexting
 from imcore.errors import MessageConflictError, SchemaOutdatedError
 from imcore.message import Message
-from imcore.ports import Audit, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.ports import Audit, Claimed, Finished, MessageStore, RecordPage, Renewal, RunningReply, Stored
+from imcore.prompt import HISTORY_MESSAGES
 from imcore.session import Session
 
 AUDIT_TIMEOUT_S = 600.0
@@ -32,11 +33,12 @@ PAUSE_S = 0.004
 GATHER_ENDS_S = 0.02
 """A reply's text is with its readers when it ends; its commit may wait for that of others."""
 
-MAX_WINDOWS = 50
-"""In one query: each is up to 400 rows."""
+MAX_CLAIMS = 50
+"""At once: each brings up to 200 messages."""
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Step = GroupCommit[Item, Answer] | PlainFirst[Item, Answer]
+InTransaction = Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]]
+InOneCall = Callable[[Connection, Sequence[Item]], Awaitable[Mapping[int, Answer]]]
 
 
 class SqlAlchemyMessageStore(MessageStore):
@@ -47,31 +49,38 @@ class SqlAlchemyMessageStore(MessageStore):
 
     def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
         self._database = Database(engines, step_timeout_s=step_timeout_s)
-        self._sends = self._grouped(sends.add_all)
-        self._claims = self._grouped(claims.claim_all)
+        self._sends = self._step(sends.add_all, plain_steps.add_messages)
+        self._claims = self._step(claims.claim_all, plain_steps.ClaimReplies(within_s=step_timeout_s), max_items=MAX_CLAIMS)
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
-        self._ends = self._grouped(ends.finish_all, gather_s=GATHER_ENDS_S)
-        self._waiting: GroupCommit[str, bool] = GroupCommit(self._read_waiting)
-        self._windows: GroupCommit[windows.Window, list[Message]] = GroupCommit(self._read_windows, max_items=MAX_WINDOWS)
+        self._ends = self._step(ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S)
 
-    async def _read_waiting(self, session_ids: Sequence[str]) -> Sequence[bool]:
-        async def read(connection: AsyncConnection) -> list[bool]:
-            return await claims.waiting_all(await connection_over(connection), session_ids)
-
-        return await self._database.read(read)
-
-    async def _read_windows(self, asked: Sequence[windows.Window]) -> Sequence[list[Message]]:
-        async def read(connection: AsyncConnection) -> list[list[Message]]:
-            return await windows.read_all(await connection_over(connection), asked)
-
-        return await self._database.read(read)
+    def _step(
+        self,
+        in_transaction: InTransaction[Item, Answer],
+        in_one_call: InOneCall[Item, Answer],
+        *,
+        max_items: int = MAX_BATCH_ITEMS,
+        gather_s: float = 0.0,
+    ) -> Step[Item, Answer]:
+        if self._database.dialect != POSTGRESQL:
+            return self._grouped(in_transaction, max_items=max_items, gather_s=gather_s)
+        return PlainFirst(
+            lambda items: self._database.write_at_once(lambda connection: in_one_call(connection, items)),
+            self._grouped(in_transaction, max_items=max_items),
+            max_items=max_items,
+            gather_s=gather_s,
+            pause_s=PAUSE_S,
+        )
 
     def _grouped(
-        self, write_all: Callable[[Connection, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]], *, gather_s: float = 0.0
+        self, in_transaction: InTransaction[Item, Answer], *, max_items: int = MAX_BATCH_ITEMS, gather_s: float = 0.0
     ) -> GroupCommit[Item, Answer]:
         return GroupCommit(
-            lambda items: self._database.write(lambda connection: write_all(connection, items)), gather_s=gather_s, pause_s=PAUSE_S
+            lambda items: self._database.write(lambda connection: in_transaction(connection, items)),
+            max_items=max_items,
+            gather_s=gather_s,
+            pause_s=PAUSE_S,
         )
 
     async def __aenter__(self) -> Self:
@@ -82,7 +91,7 @@ class SqlAlchemyMessageStore(MessageStore):
 
     async def close(self) -> None:
         """Answer what was accepted, then close all connections."""
-        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends, self._waiting, self._windows):
+        for batcher in (self._sends, self._claims, self._renewals, self._releases, self._ends):
             await batcher.close()
         await self._database.close()
 
@@ -156,16 +165,15 @@ class SqlAlchemyMessageStore(MessageStore):
     async def retry(self, user_id: str, record_id: str, *, max_pending: int | None = None) -> ChatRecord | None:
         return await self._database.write(lambda connection: user_moves.retry(connection, user_id, record_id, max_pending=max_pending))
 
-    async def claim(self, session_id: str, *, lease_s: float, merge: bool = False) -> ChatRecord | None:
-        return await self._claims.submit(claims.Claim(session_id, lease_s, merge))
-
-    async def has_waiting(self, session_id: str) -> bool:
-        return await self._waiting.submit(session_id)
+    async def claim(
+        self, session_id: str, *, lease_s: float, history_messages: int = HISTORY_MESSAGES, merge: bool = False
+    ) -> Claimed | None:
+        return await self._claims.submit(claims.Claim(session_id, lease_s, history_messages, merge))
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         return await self._renewals.submit(claims.Renew(running, lease_s))
 
-    async def finish(self, outcome: ReplyOutcome) -> Message | None:
+    async def finish(self, outcome: ReplyOutcome) -> Finished:
         try:
             return await self._ends.submit(outcome)
         except IntegrityError as error:
@@ -173,9 +181,6 @@ class SqlAlchemyMessageStore(MessageStore):
 
     async def release(self, lease: Lease) -> None:
         await self._releases.submit(lease)
-
-    async def window(self, session_id: str, *, user_seq: int, limit: int) -> list[Message]:
-        return await self._windows.submit(windows.Window(session_id, user_seq, limit))
 
     async def due_sessions(self, *, waiting_s: float, limit: int) -> list[str]:
         return await self._database.read(lambda connection: reads.due_sessions(connection, waiting_s=waiting_s, limit=limit))

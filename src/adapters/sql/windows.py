@@ -26,14 +26,14 @@ class Window:
     limit: int
 
 
-_QUESTION = slice(1, 1 + len(MESSAGE))
-_ANSWER = slice(1 + len(MESSAGE), None)
-"""Where they are in a row, which begins with the position of its window."""
+_QUESTION = slice(len(MESSAGE))
+_ANSWER = slice(len(MESSAGE), None)
+"""Where they are in a pair; an answer may be missing, then there are only NULLs."""
 
 
 async def read_all(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
     """The messages of each window, oldest first."""
-    if connection.dialect == POSTGRESQL:
+    if windows and connection.dialect == POSTGRESQL:
         return await _read_together(connection, windows)
     return [await _read_one(connection, window) for window in windows]
 
@@ -41,20 +41,20 @@ async def read_all(connection: Connection, windows: Sequence[Window]) -> list[li
 async def _read_together(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
     asked = [{"position": place, "session_id": window.session_id, "user_seq": window.user_seq} for place, window in enumerate(windows)]
     found = await connection.execute(_MANY, {"rows": document(asked), "at_most": max(window.limit for window in windows)})
-    by_position = {position: list(rows) for position, rows in groupby(found, key=itemgetter(0))}
-    return [_messages(by_position.get(place, ()), window.limit) for place, window in enumerate(windows)]
+    by_position = {position: [row[1:] for row in rows] for position, rows in groupby(found, key=itemgetter(0))}
+    return [lines(by_position.get(place, ()), window.limit) for place, window in enumerate(windows)]
 
 
 async def _read_one(connection: Connection, window: Window) -> list[Message]:
     found = await connection.execute(_ONE, {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit})
-    return _messages(found, window.limit)
+    return lines([row[1:] for row in found], window.limit)
 
 
-def _messages(newest_first: Iterable[Sequence[Any]], limit: int) -> list[Message]:
-    """Rows of a question and its answer. An answer to several questions stays with the newest of them."""
+def lines(newest_first: Iterable[Sequence[Any]], limit: int) -> list[Message]:
+    """Of pairs, a question's values and those of its answer. An answer to several questions stays with the newest of them."""
     found: dict[str, Message] = {}
-    for row in newest_first:
-        for line in (row[_ANSWER], row[_QUESTION]):
+    for pair in newest_first:
+        for line in (pair[_ANSWER], pair[_QUESTION]):
             if line[0] is not None and line[0] not in found:
                 found[line[0]] = Message(*line)
         if len(found) >= limit:

@@ -53,8 +53,9 @@ class World:
         now = utc_now()
         message = Message(new_id(), f"{user_id}:{new_id()[-12:]}", user_id, MessageType.TEXT, "hi", now, now)
         await self.store.add(message, ChatRecord(new_id(), message.session_id, user_id, message.message_id, now, now))
-        record = await self.store.claim(message.session_id, lease_s=60)
-        assert record is not None
+        claimed = await self.store.claim(message.session_id, lease_s=60)
+        assert claimed is not None
+        record = claimed.record
         if heard:
             self.live.hear(user_id, ReplyStarted(record.record_id, record.attempt, record.session_id, record.user_message_id, "a"))
         return Lease(record.record_id, record.session_id, record.attempt)
@@ -97,8 +98,9 @@ async def test_an_old_reply_that_was_retried_and_ended_is_told_however_many_youn
     world.connected = {"ann": clock.time}
 
     await world.store.retry("ann", old.record_id)
-    anew = await world.store.claim(old.session_id, lease_s=60)
-    assert anew is not None
+    claimed = await world.store.claim(old.session_id, lease_s=60)
+    assert claimed is not None
+    anew = claimed.record
     await world.end(Lease(anew.record_id, anew.session_id, anew.attempt))
     await world.catch_up.after_gap()
 

@@ -41,18 +41,19 @@ async def test_a_hint_that_comes_at_any_moment_of_a_drain_is_not_lost(core):
     assert texts(await core.ends(50)) == [str(number) for number in range(50)]
 
 
-async def test_a_hint_that_comes_while_the_session_is_looked_at_is_not_lost(core, monkeypatch):
-    look = core.store.has_waiting
+async def test_a_hint_that_comes_after_an_end_found_nothing_waiting_is_not_lost(core, monkeypatch):
+    finish = core.store.finish
 
-    async def look_a_moment_too_early(session_id):
-        found = await look(session_id)
-        if len(core.ended) == 1 and not found:
+    async def finish_a_moment_too_early(outcome):
+        finished = await finish(outcome)
+        if not core.ended:
+            assert not finished.session_waits
             await core.send("alice", "two")
             while "alice" not in core.writers._hinted:  # noqa: ASYNC110  (nothing tells of it)
                 await asyncio.sleep(0)
-        return found
+        return finished
 
-    monkeypatch.setattr(core.store, "has_waiting", look_a_moment_too_early)
+    monkeypatch.setattr(core.store, "finish", finish_a_moment_too_early)
     core.writers.open()
     core.llm.says("1")
     core.llm.says("2")
@@ -183,7 +184,7 @@ async def test_closing_hands_back_what_does_not_end_in_time(core):
     await core.writers.close(0.01)
     record = await core.record(stored)
     assert (record.status, record.lease_expires_at) == (ReplyStatus.PROCESSING, None)
-    assert (await core.store.claim("alice", lease_s=10)).attempt == 2
+    assert (await core.store.claim("alice", lease_s=10)).record.attempt == 2
 
 
 async def test_closing_does_not_wait_for_a_store_that_stays_away(core, monkeypatch):

@@ -12,7 +12,9 @@ from tests.contracts.test_message_store_double_texting import *  # noqa: F403
 from tests.contracts.test_message_store_ends import *  # noqa: F403
 from tests.contracts.test_message_store_reads import *  # noqa: F403
 from tests.contracts.test_message_store_sends import *  # noqa: F403
+from tests.contracts.test_message_store_session_waits import *  # noqa: F403
 from tests.contracts.test_message_store_user_moves import *  # noqa: F403
+from tests.contracts.test_message_store_windows import *  # noqa: F403
 from tests.contracts.test_message_store_writer_reads import *  # noqa: F403
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import Any, cast
 
 from adapters.sql.engine import open_engines
+from adapters.sql.group_commit import GroupCommit
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import migrate
 from loadtest.benchmarks.clients.tally import Tally, now
@@ -23,7 +24,8 @@ class SqliteSends(TasksLoad):
         self._count = callers
         self._store = SqlAlchemyMessageStore(open_engines(self._url, application_name="imcore-benchmark"))
         if not is_grouped:
-            self._store._sends._max_items = 1  # noqa: SLF001  (no setting: nobody but a benchmark wants it)
+            sends = cast("GroupCommit[Any, Any]", self._store._sends)  # noqa: SLF001  (no setting: nobody but a benchmark wants it)
+            sends._max_items = 1  # noqa: SLF001  (as above)
 
     async def connect(self) -> None:
         await asyncio.to_thread(migrate, self._url)

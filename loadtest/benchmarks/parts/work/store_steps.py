@@ -22,7 +22,7 @@ from imcore.ports import RunningReply
 from loadtest.benchmarks.parts.work.conversation import PROMPT_MESSAGES, TEXT, a_reply, a_send, lease_of
 from loadtest.growth.measure import Cost
 
-STEPS = ("send", "claim", "window", "renew", "finish")
+STEPS = ("send", "claim", "renew", "finish")
 SESSIONS = 50
 """Each turn of them is one sample, whatever the size of a batch."""
 HISTORY_TURNS = PROMPT_MESSAGES // 2
@@ -42,17 +42,15 @@ async def turn(store: SqlAlchemyMessageStore, costs: dict[str, Cost], at_once: i
     users = [f"user{number}" for number in range(SESSIONS)]
 
     async def claim(user_id: str) -> ChatRecord:
-        claimed = await store.claim(user_id, lease_s=LEASE_S)
+        claimed = await store.claim(user_id, lease_s=LEASE_S, history_messages=PROMPT_MESSAGES)
         if claimed is None:
             raise StepLostError(f"there was nothing to claim for {user_id}")
-        return claimed
+        return claimed.record
 
     with costs["send"].watch(SESSIONS):
         await in_batches(users, at_once, lambda user_id: store.add(*a_send(user_id)))
     with costs["claim"].watch(SESSIONS):
         claimed = await in_batches(users, at_once, claim)
-    with costs["window"].watch(SESSIONS):
-        await in_batches(claimed, at_once, lambda one: store.window(one.session_id, user_seq=one.user_seq, limit=PROMPT_MESSAGES))
     with costs["renew"].watch(SESSIONS):
         for batch in batches([RunningReply(lease_of(record), TEXT) for record in claimed], at_once):
             if len((await store.renew(batch, lease_s=LEASE_S)).held) < len(batch):  # a worker renews all its replies with one call

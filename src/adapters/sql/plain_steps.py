@@ -1,0 +1,184 @@
+"""The three steps that every reply takes, in the plain case: each is one call of a function in PostgreSQL, see `migrations/functions`.
+
+`sends`, `claims` and `ends` take five round trips and more for the same, and know all cases. Each step here returns the answers to those
+of its items that were plain, by their places; the others it leaves as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Column, Double, Integer, Select, String, Text, bindparam, cast, func, select
+
+from adapters.sql.bulk import TextArray
+from adapters.sql.claims import Claim
+from adapters.sql.clock import HeardClock
+from adapters.sql.columns import UtcDateTime, json_text
+from adapters.sql.connection import Connection
+from adapters.sql.ends import FROM_OUTCOME, response_of
+from adapters.sql.schema import records
+from adapters.sql.sends import Send
+from adapters.sql.windows import lines
+from imcore.chat_record import ChatRecord, ReplyOutcome
+from imcore.ids import AI_USER_ID, reply_message_id
+from imcore.message import Message, MessageType
+from imcore.ports import Claimed, Finished, Stored
+
+_NAMES = ("record_id", "session_id", "user_id", "user_message_id", "created_at", "updated_at", "user_seq")
+_STATE = ("attempt", "attempt_limit", "lease_expires_at", "cancel_requested", "response_content")
+"""What a record may have that was not ended yet and does not share its reply."""
+
+
+def _calling(name: str, gives: Sequence[Column[Any]], **takes: Any) -> Select[Any]:
+    called = getattr(func, name)(*(cast(bindparam(parameter, type_=given), kind) for parameter, (given, kind) in takes.items()))
+    return select(*called.table_valued(*gives).c)
+
+
+_TEXTS = (TextArray, ARRAY(String))
+_DOCUMENT = (Text, JSON)
+
+_ADD = _calling(
+    "add_messages",
+    [Column("place", Integer), Column("seq", BigInteger), Column("stored_at", UtcDateTime)],
+    session_ids=_TEXTS,
+    message_ids=_TEXTS,
+    given=_DOCUMENT,
+)
+_CLAIM = _calling(
+    "claim_replies",
+    [*(Column(name, records.c[name].type) for name in (*_NAMES, *_STATE)), Column("conversation", Text)],
+    session_ids=_TEXTS,
+    lease_s=(Double, Double),
+    questions=(Integer, Integer),
+    not_after=(UtcDateTime, UtcDateTime),
+)
+_FINISH = _calling(
+    "finish_replies",
+    [Column("record_id", String), Column("seq", BigInteger), Column("session_waits", Boolean)],
+    session_ids=_TEXTS,
+    given=_DOCUMENT,
+)
+
+
+_READ_LINE = (None, None, None, MessageType, None, datetime.fromisoformat, datetime.fromisoformat, None)
+_READ_PAIR = (*_READ_LINE, *_READ_LINE)
+
+
+async def add_messages(connection: Connection, sends: Sequence[Send]) -> Mapping[int, Stored]:
+    """Messages that are new, in sessions of their own users, who do not wait for too many replies: all of them or none."""
+    session_ids = {send.message.session_id for send in sends}
+    message_ids = {send.message.message_id for send in sends}
+    owners = {(send.message.session_id, send.record.user_id) for send in sends}
+    if len(message_ids) < len(sends) or len(owners) > len(session_ids) or any(send.looks_at_open_records for send in sends):
+        return {}
+    given = [_sent(place, send) for place, send in enumerate(sends)]
+    rows = await connection.execute(
+        _ADD, {"session_ids": sorted(session_ids), "message_ids": sorted(message_ids), "given": orjson.dumps(given).decode()}
+    )
+    return {place: _stored(sends[place], seq, stored_at) for place, seq, stored_at in rows}
+
+
+def _sent(place: int, send: Send) -> dict[str, object]:
+    return {
+        "place": place,
+        "message_id": send.message.message_id,
+        "session_id": send.message.session_id,
+        "user_id": send.record.user_id,
+        "msg_type": send.message.msg_type,
+        "msg_content": send.message.msg_content,
+        "created_at": send.message.created_at,
+        "updated_at": send.message.updated_at,
+        "record_id": send.record.record_id,
+        "record_created_at": send.record.created_at,
+        "attempt_limit": send.record.attempt_limit,
+        "max_pending": send.max_pending,
+    }
+
+
+def _stored(send: Send, seq: int, stored_at: datetime) -> Stored:
+    message, record = replace(send.message, seq=seq), replace(send.record, user_seq=seq, updated_at=stored_at)
+    return Stored(message, record, duplicate=False)
+
+
+class ClaimReplies:
+    """Replies that nobody has begun, or that were handed back, each alone in its session with that.
+
+    A claim that reaches the database later than `within_s` is void. Its caller has given up: a lease would be held by nobody.
+    """
+
+    def __init__(self, *, within_s: float) -> None:
+        self._within = timedelta(seconds=within_s)
+        self._clock = HeardClock()
+
+    async def __call__(self, connection: Connection, claims: Sequence[Claim]) -> Mapping[int, Claimed | None]:
+        alike = (claims[0].lease_s, claims[0].history_messages)
+        places = {
+            claim.session_id: place
+            for place, claim in reversed(list(enumerate(claims)))
+            if not claim.merge and (claim.lease_s, claim.history_messages) == alike
+        }
+        if not places:
+            return {}
+        lease_s, history_messages = alike
+        not_after = await self._clock.now(connection) + self._within
+        given = {"session_ids": sorted(places), "lease_s": lease_s, "questions": history_messages, "not_after": not_after}
+        answers: dict[int, Claimed | None] = dict.fromkeys(places.values())
+        for row in await connection.execute(_CLAIM, given):
+            record_id, session_id, *_ = row
+            if record_id is None:
+                del answers[places[session_id]]
+                self._clock.forget()
+            else:
+                claimed = answers[places[session_id]] = _claimed(row, history_messages)
+                assert claimed.record.lease_expires_at is not None  # noqa: S101  # it has just been given
+                self._clock.hear(claimed.record.lease_expires_at - timedelta(seconds=lease_s))
+        return answers
+
+
+def _claimed(row: Sequence[Any], history_messages: int) -> Claimed:
+    *values, conversation = row
+    record = ChatRecord(**dict(zip((*_NAMES, *_STATE), values, strict=True)))
+    return Claimed([record], lines([_pair(pair) for pair in orjson.loads(conversation)], history_messages))
+
+
+def _pair(pair: Sequence[Any]) -> list[Any]:
+    """As the database would give it in columns: a question's values and those of its answer."""
+    return [value if read is None or value is None else read(value) for read, value in zip(_READ_PAIR, pair, strict=True)]
+
+
+async def finish_replies(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> Mapping[int, Finished]:
+    """Replies whose leases are held, each alone in its session."""
+    places = {outcome.lease.record_id: place for place, outcome in enumerate(outcomes)}
+    session_ids = {outcome.lease.session_id for outcome in outcomes}
+    if len(session_ids) < len(outcomes):
+        return {}
+    given = [_ended(outcome) for outcome in outcomes]
+    rows = await connection.execute(_FINISH, {"session_ids": sorted(session_ids), "given": orjson.dumps(given).decode()})
+    return {places[record_id]: Finished(_reply(outcomes[places[record_id]], seq), session_waits) for record_id, seq, session_waits in rows}
+
+
+def _ended(outcome: ReplyOutcome) -> dict[str, object]:
+    return {
+        **{name: getattr(outcome, name) for name in FROM_OUTCOME},
+        "record_id": outcome.lease.record_id,
+        "attempt": outcome.lease.attempt,
+        "request_content": json_text(outcome.request_content),
+        "response_content": json_text(response_of(outcome)),
+        "ai_message_id": reply_message_id(outcome.lease.record_id) if outcome.leaves_message else None,
+        "from_user_id": AI_USER_ID,
+        "msg_type": MessageType.AI_REPLY,
+        "msg_content": outcome.text,
+        "ended_at": outcome.ended_at,
+    }
+
+
+def _reply(outcome: ReplyOutcome, seq: int | None) -> Message | None:
+    if seq is None:
+        return None
+    lease, ended_at = outcome.lease, outcome.ended_at
+    message_id = reply_message_id(lease.record_id)
+    return Message(message_id, lease.session_id, AI_USER_ID, MessageType.AI_REPLY, outcome.text, ended_at, ended_at, seq)
