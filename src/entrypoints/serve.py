@@ -13,6 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from entrypoints.api.app import create_app
 from entrypoints.api.gathered_writes import GatheringProtocol
+from entrypoints.api.socket_protocol import SocketProtocol
 from entrypoints.container import ApiContainer, build_llm
 from entrypoints.garbage import collect_rarely
 from entrypoints.logs import configure_logs
@@ -42,6 +43,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         "entrypoints.serve:build_app",
         factory=True,
         http=GatheringProtocol,
+        ws=SocketProtocol,
         workers=workers,
         log_config=None,
         access_log=False,

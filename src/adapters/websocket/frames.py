@@ -13,14 +13,27 @@ from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEnded
 from imcore.ports import Stored
 from imcore.resume_session import ReplySoFar, Resumed
 
+_FINAL_TEXT = 0x81
+_SIZE_IN_2_BYTES = 126
+_SIZE_IN_8_BYTES = 127
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`text` is the JSON, `size` its length in bytes; `event` what it tells of a reply, None if it is about something else."""
+    """`data` is the JSON, `wire` a whole WebSocket frame with it; `event` what it tells of a reply, None if it is about something else."""
 
-    text: str
-    size: int
+    data: bytes
+    wire: bytes
     event: ReplyEvent | None = None
+
+    @property
+    def text(self) -> str:
+        return self.data.decode()
+
+    @property
+    def size(self) -> int:
+        """Of the JSON, in bytes."""
+        return len(self.data)
 
     @property
     def delta(self) -> ReplyDelta | None:
@@ -33,7 +46,16 @@ class Frame:
 
 def _frame(fields: Mapping[str, object], event: ReplyEvent | None = None) -> Frame:
     data = orjson.dumps(fields)
-    return Frame(data.decode(), len(data), event)
+    return Frame(data, _header(len(data)) + data, event)
+
+
+def _header(size: int) -> bytes:
+    """Of a server's only text frame of a message, without compression (RFC 6455, section 5.2)."""
+    if size < _SIZE_IN_2_BYTES:
+        return bytes((_FINAL_TEXT, size))
+    if size < 1 << 16:
+        return bytes((_FINAL_TEXT, _SIZE_IN_2_BYTES)) + size.to_bytes(2, "big")
+    return bytes((_FINAL_TEXT, _SIZE_IN_8_BYTES)) + size.to_bytes(8, "big")
 
 
 def ready(user_id: str, connection_id: str, limits: Mapping[str, object]) -> Frame:

@@ -16,6 +16,7 @@ from entrypoints.api.frame_rate import BURST_FRAMES, FRAMES_A_SECOND
 from entrypoints.api.problem import error_response, request_id_of
 from entrypoints.api.services import Services
 from entrypoints.api.socket_frames import SocketFrames
+from entrypoints.api.socket_protocol import EXTENSION
 from entrypoints.api.socket_session import SocketSession, SocketTimes
 from entrypoints.api.socket_watch import SocketWatch
 from entrypoints.identity import Identity
@@ -86,6 +87,7 @@ class SocketEndpoint:
             expires_at=identity.expires_at,
             max_frame_bytes=self._services.max_input_bytes,
             times=self._times,
+            direct=scope.get("extensions", {}).get(EXTENSION),
         )
 
     def _limits(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""One open WebSocket: read by the task that serves it, written to by one that lives only while there is something to say."""
+"""One open WebSocket: read by the task that serves it, written to by whoever has something to say, by a task while its client is slow."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextvars
 import logging
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.types import Message, Receive, Send
 
@@ -30,13 +31,25 @@ class SocketTimes:
     look_s: float = 1.0
 
 
+class DirectSocket(Protocol):
+    """A way out past ASGI, see `socket_protocol`."""
+
+    def takes_frames(self) -> bool: ...
+
+    def write_frame(self, wire: bytes) -> None: ...
+
+
 class SocketSession:
-    """`expires_at` (Unix seconds) is the token's. A client that leaves cancels nothing: its replies are written all the same."""
+    """`expires_at` (Unix seconds) is the token's, `direct` a way out that needs no task, if the server has one.
+
+    A client that leaves cancels nothing: its replies are written all the same.
+    """
 
     __slots__ = (
         "_active_at",
         "_bad_frames",
         "_context",
+        "_direct",
         "_expires_at",
         "_frames",
         "_max_frame_bytes",
@@ -58,11 +71,13 @@ class SocketSession:
         expires_at: float,
         max_frame_bytes: int,
         times: SocketTimes,
+        direct: DirectSocket | None = None,
     ) -> None:
         self._receive = receive
         self._send = send
         self._outbox = outbox
         self._frames = frames
+        self._direct = direct
         self._expires_at = expires_at
         self._max_frame_bytes = max_frame_bytes
         self._times = times
@@ -134,9 +149,19 @@ class SocketSession:
         return None
 
     def _write_soon(self) -> None:
-        """In the context of this socket, whoever it is that has something to say to it."""
-        if self._writer is None:
+        """What cannot be written at once is left to a task, in the context of this socket, whoever has something to say to it."""
+        if self._writer is None and not self._write_now():
             self._writer = asyncio.get_running_loop().create_task(self._write(), context=self._context)
+
+    def _write_now(self) -> bool:
+        """Whether nothing is left."""
+        while self._direct is not None and self._direct.takes_frames():
+            frame = self._outbox.take_nowait()
+            if frame is None:
+                return True
+            self._direct.write_frame(frame.wire)
+            self._active_at = time.monotonic()
+        return False
 
     async def _write(self) -> None:
         """Send all that the outbox holds. A client that does not read keeps this task waiting and nobody else."""

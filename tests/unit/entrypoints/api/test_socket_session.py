@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from starlette.types import Message
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
 
 from adapters.websocket import frames
 from adapters.websocket.close_codes import GOING_AWAY, IDLE, TOKEN_EXPIRED, TOO_SLOW, CloseCode
@@ -58,9 +60,31 @@ class Server:
         return [message["code"] for message in self.sent if message["type"] == "websocket.close"]
 
 
-@pytest.fixture
-def server() -> Server:
-    return Server()
+class ServerWithShortWay(Server):
+    """Frames can be written to it directly as well, as bytes on the wire."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reader = StreamReader()
+
+    def takes_frames(self) -> bool:
+        return self.writable.is_set() and self.error is None
+
+    def write_frame(self, wire: bytes) -> None:
+        self._reader.feed_data(wire)
+        parsing = Frame.parse(self._reader.read_exact, mask=False)
+        with pytest.raises(StopIteration) as parsed:
+            next(parsing)
+        assert self._reader.buffer == b""
+        frame: Frame = parsed.value.value
+        assert (frame.opcode, frame.fin) == (Opcode.TEXT, True)
+        self.sent.append({"type": "websocket.send", "text": bytes(frame.data).decode()})
+
+
+@pytest.fixture(params=[Server, ServerWithShortWay])
+def server(request: pytest.FixtureRequest) -> Server:
+    made: Server = request.param()
+    return made
 
 
 @pytest.fixture
@@ -77,6 +101,7 @@ def session_of(server: Server, outbox: Outbox, times: SocketTimes | None = None,
         expires_at=time.time() + expires_in_s,
         max_frame_bytes=1000,
         times=times or SocketTimes(),
+        direct=server if isinstance(server, ServerWithShortWay) else None,
     )
 
 
@@ -98,6 +123,41 @@ PONGS = [frames.pong(number) for number in range(4)]
 TEXTS = [pong.text for pong in PONGS]
 
 
+@pytest.mark.parametrize("chars", [1, 100, 125, 126, 65_000, 65_536, 200_000])
+async def test_a_frame_of_any_size_arrives_whole(server: Server, outbox: Outbox, chars: int) -> None:
+    pong = frames.pong("x" * chars)
+    async with running(session_of(server, outbox)):
+        outbox.offer(pong)
+        await settle()
+        server.leave()
+    assert server.texts == [pong.text]
+
+
+async def test_a_short_way_out_takes_no_task(outbox: Outbox) -> None:
+    server = ServerWithShortWay()
+    async with running(session_of(server, outbox)):
+        tasks = asyncio.all_tasks()
+        outbox.offer(PONGS[0])
+        assert asyncio.all_tasks() == tasks
+        assert server.texts == TEXTS[:1]
+        server.leave()
+
+
+async def test_what_is_offered_while_a_task_writes_does_not_overtake_it(outbox: Outbox) -> None:
+    server = ServerWithShortWay()
+    async with running(session_of(server, outbox)):
+        server.writable.clear()
+        outbox.offer(PONGS[0])
+        outbox.offer(PONGS[1])
+        await settle()
+        server.writable.set()  # it takes frames again, before the task that waits for it has run
+        outbox.offer(PONGS[2])
+        await settle()
+        outbox.offer(PONGS[3])
+        server.leave()
+    assert server.texts == TEXTS
+
+
 async def test_what_was_offered_before_and_what_is_offered_later_is_sent_in_order(server: Server, outbox: Outbox) -> None:
     outbox.offer(PONGS[0])
     async with running(session_of(server, outbox)):
@@ -115,8 +175,10 @@ async def test_what_was_offered_before_and_what_is_offered_later_is_sent_in_orde
 async def test_a_socket_with_nothing_to_say_has_no_writer(server: Server, outbox: Outbox) -> None:
     session = session_of(server, outbox)
     async with running(session):
+        server.writable.clear()
         outbox.offer(PONGS[0])
         assert session._writer is not None
+        server.writable.set()
         await settle()
         assert session._writer is None
         server.leave()
