@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.double_texting import DoubleTexting
@@ -341,8 +341,7 @@ class Notifier(Protocol):
         """Return if messages can be delivered now; raises `NotifierUnavailableError` within about a second if not."""
 
 
-@dataclass(frozen=True, slots=True)
-class LLMChunk:
+class LLMChunk(NamedTuple):
     """A piece of a reply. Only the last one has a `finish_reason`; usage and model come with whichever piece carries them."""
 
     text: str = ""

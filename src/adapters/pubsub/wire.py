@@ -50,6 +50,8 @@ def encode_event(user_id: str, event: ReplyEvent) -> bytes:
 def decode_event(item: object) -> tuple[str, ReplyEvent]:
     """The user and the event; raises `ValueError` for anything else than an encoded event."""
     match item:
+        case [str(user_id), ReplyDelta.type, str(record_id), int(attempt), int(offset), str(text)]:  # nine of ten
+            return user_id, ReplyDelta(record_id, attempt, offset, text)
         case [str(user_id), str(kind), str(record_id), int(attempt), *fields]:
             return user_id, _event(kind, record_id, attempt, fields)
         case _:
@@ -94,8 +96,6 @@ def _fields(event: ReplyEvent) -> list[object]:
 
 def _event(kind: str, record_id: str, attempt: int, fields: list[object]) -> ReplyEvent:
     match kind, fields:
-        case ReplyDelta.type, [int(offset), str(text)]:
-            return ReplyDelta(record_id, attempt, offset, text)
         case ReplyStarted.type, [str(session_id), str(user_message_id), str(ai_message_id)]:
             return ReplyStarted(record_id, attempt, session_id, user_message_id, ai_message_id)
         case ReplyCompleted.type, [list(message)]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, SmallInteger, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -65,12 +66,10 @@ def json_text(value: dict[str, object] | None) -> str | None:
     """Readable; but half a surrogate pair, which a model's pieces may end in, is in no UTF-8 and can only be kept escaped."""
     if value is None:
         return None
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
         return json.dumps(value, separators=(",", ":"))
-    return text
 
 
 _STATUSES: dict[int | None, ReplyStatus | None] = {None: None} | {status.value: status for status in ReplyStatus}

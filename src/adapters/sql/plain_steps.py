@@ -64,8 +64,7 @@ _FINISH = _calling(
 )
 
 
-_READ_LINE = (None, None, None, MessageType, None, datetime.fromisoformat, datetime.fromisoformat, None)
-_READ_PAIR = (*_READ_LINE, *_READ_LINE)
+_MESSAGE_TYPES = {kind.value: kind for kind in MessageType}
 
 
 async def add_messages(connection: Connection, sends: Sequence[Send]) -> Mapping[int, Stored]:
@@ -142,12 +141,14 @@ class ClaimReplies:
 def _claimed(row: Sequence[Any], history_messages: int) -> Claimed:
     *values, conversation = row
     record = ChatRecord(**dict(zip((*_NAMES, *_STATE), values, strict=True)))
-    return Claimed([record], lines([_pair(pair) for pair in orjson.loads(conversation)], history_messages))
+    return Claimed([record], lines(orjson.loads(conversation), history_messages, _line))
 
 
-def _pair(pair: Sequence[Any]) -> list[Any]:
-    """As the database would give it in columns: a question's values and those of its answer."""
-    return [value if read is None or value is None else read(value) for read, value in zip(_READ_PAIR, pair, strict=True)]
+def _line(values: Sequence[Any]) -> Message:
+    """A message whose values come as JSON."""
+    message_id, session_id, from_user_id, msg_type, msg_content, created_at, updated_at, seq = values
+    times = datetime.fromisoformat(created_at), datetime.fromisoformat(updated_at)
+    return Message(message_id, session_id, from_user_id, _MESSAGE_TYPES[msg_type], msg_content, *times, seq)
 
 
 async def finish_replies(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> Mapping[int, Finished]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -50,13 +50,15 @@ async def _read_one(connection: Connection, window: Window) -> list[Message]:
     return lines([row[1:] for row in found], window.limit)
 
 
-def lines(newest_first: Iterable[Sequence[Any]], limit: int) -> list[Message]:
+def lines(
+    newest_first: Iterable[Sequence[Any]], limit: int, read: Callable[[Sequence[Any]], Message] = lambda values: Message(*values)
+) -> list[Message]:
     """Of pairs, a question's values and those of its answer. An answer to several questions stays with the newest of them."""
     found: dict[str, Message] = {}
     for pair in newest_first:
         for line in (pair[_ANSWER], pair[_QUESTION]):
             if line[0] is not None and line[0] not in found:
-                found[line[0]] = Message(*line)
+                found[line[0]] = read(line)
         if len(found) >= limit:
             break
     return list(found.values())[:limit][::-1]

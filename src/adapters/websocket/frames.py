@@ -117,10 +117,10 @@ def reply_event(event: ReplyEvent) -> Frame:
 
 
 def _event_fields(event: ReplyEvent) -> JsonObject:
+    if isinstance(event, ReplyDelta):
+        return {"type": event.type, "record_id": event.record_id, "attempt": event.attempt, "offset": event.offset, "text": event.text}
     head: JsonObject = {"type": event.type, "record_id": event.record_id}
     match event:
-        case ReplyDelta():
-            return head | {"attempt": event.attempt, "offset": event.offset, "text": event.text}
         case ReplyStarted():
             return head | {
                 "session_id": event.session_id,

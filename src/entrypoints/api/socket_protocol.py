@@ -16,18 +16,18 @@ EXTENSION = "imcore.socket"
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Puts itself into the scope."""
+    """Puts itself into the scope, unless its messages are to be compressed."""
 
     async def run_asgi(self) -> None:
-        extensions: Any = self.scope["extensions"]
-        extensions[EXTENSION] = self
+        if not self.conn.extensions:
+            extensions: Any = self.scope["extensions"]
+            extensions[EXTENSION] = self
         await super().run_asgi()
 
     def takes_frames(self) -> bool:
         """Whether a frame can be written now. If not, ASGI's `send` waits for the client, or knows what is wrong."""
-        is_open = self.handshake_complete and not self.disconnected and not self.close_sent and self.conn.state is State.OPEN
-        return is_open and self.writable.is_set() and not self.conn.extensions
+        return self.conn.state is State.OPEN and self.writable.is_set()
 
     def write_frame(self, wire: bytes) -> None:
-        """A whole frame as it goes over the wire, uncompressed."""
+        """A whole frame as it goes over the wire."""
         self.transport.write(wire)
