@@ -3,14 +3,20 @@
 --
 -- A reply that is not plain (its lease is lost, it ended before, messages share it) gives no row, and nothing of it is kept.
 -- `given` has each session once.
-CREATE FUNCTION finish_replies (session_ids text[], given json)
+CREATE FUNCTION finish_replies (session_ids text[], record_ids text[], given json)
 RETURNS TABLE (record_id text, seq bigint, session_waits boolean)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM FROM sessions WHERE session_id = ANY (session_ids) ORDER BY session_id FOR UPDATE;
+    PERFORM FROM ai_chat_records AS r WHERE r.record_id = ANY (record_ids) ORDER BY r.record_id FOR UPDATE;
 
     RETURN QUERY
     WITH ended AS (
@@ -35,8 +41,9 @@ BEGIN
             model text, queue_ms bigint, first_token_ms bigint, duration_ms bigint, prompt_tokens bigint, completion_tokens bigint,
             error_code text, error_message text, ended_at timestamptz, from_user_id text, msg_type text, msg_content text
         )
-        WHERE r.record_id = g.record_id AND r.status = 0 AND r.attempt = g.attempt
-        AND r.lease_expires_at IS NOT NULL AND r.leader_id IS NULL
+        WHERE r.record_id = g.record_id
+        -- as one value, which leads no plan to the index of open records
+        AND (r.status = 0 AND r.attempt = g.attempt AND r.lease_expires_at IS NOT NULL AND r.leader_id IS NULL) IS TRUE
         RETURNING r.record_id, r.session_id, g.ai_message_id, g.ended_at, g.from_user_id, g.msg_type, g.msg_content
     ), advanced AS (
         UPDATE sessions

@@ -60,6 +60,7 @@ _FINISH = _calling(
     "finish_replies",
     [Column("record_id", String), Column("seq", BigInteger), Column("session_waits", Boolean)],
     session_ids=_TEXTS,
+    record_ids=_TEXTS,
     given=_DOCUMENT,
 )
 
@@ -141,7 +142,7 @@ class ClaimReplies:
 def _claimed(row: Sequence[Any], history_messages: int) -> Claimed:
     *values, conversation = row
     record = ChatRecord(**dict(zip((*_NAMES, *_STATE), values, strict=True)))
-    return Claimed([record], lines(orjson.loads(conversation), history_messages, _line))
+    return Claimed([record], lines(orjson.loads(conversation or "[]"), history_messages, _line))
 
 
 def _line(values: Sequence[Any]) -> Message:
@@ -158,7 +159,9 @@ async def finish_replies(connection: Connection, outcomes: Sequence[ReplyOutcome
     if len(session_ids) < len(outcomes):
         return {}
     given = [_ended(outcome) for outcome in outcomes]
-    rows = await connection.execute(_FINISH, {"session_ids": sorted(session_ids), "given": orjson.dumps(given).decode()})
+    rows = await connection.execute(
+        _FINISH, {"session_ids": sorted(session_ids), "record_ids": sorted(places), "given": orjson.dumps(given).decode()}
+    )
     return {places[record_id]: Finished(_reply(outcomes[places[record_id]], seq), session_waits) for record_id, seq, session_waits in rows}
 
 
