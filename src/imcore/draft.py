@@ -11,6 +11,9 @@ from imcore.events import ReplyDelta
 from imcore.message import storable
 from imcore.ports import LLMChunk, RunningReply
 
+_NOTHING_SAID = LLMChunk()[1:]
+"""About the reply, in a chunk that is text alone."""
+
 
 class Halt(StrEnum):
     """Why writing was broken off."""
@@ -52,10 +55,8 @@ class Draft:
 
     def add(self, chunk: LLMChunk) -> bool:
         """Take a piece in; whether it has text, which the clients are to be told."""
-        self.finish_reason = chunk.finish_reason or self.finish_reason
-        self.model = chunk.model or self.model
-        self.prompt_tokens = chunk.prompt_tokens if chunk.prompt_tokens is not None else self.prompt_tokens
-        self.completion_tokens = chunk.completion_tokens if chunk.completion_tokens is not None else self.completion_tokens
+        if chunk[1:] != _NOTHING_SAID:
+            self._learn(chunk)
         if not chunk.text:
             return False
         text = storable(chunk.text)
@@ -63,6 +64,12 @@ class Draft:
         self._untold.append(text)
         self._chars += len(text)
         return True
+
+    def _learn(self, chunk: LLMChunk) -> None:
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.model = chunk.model or self.model
+        self.prompt_tokens = chunk.prompt_tokens if chunk.prompt_tokens is not None else self.prompt_tokens
+        self.completion_tokens = chunk.completion_tokens if chunk.completion_tokens is not None else self.completion_tokens
 
     @property
     def has_told(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_messages
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from imcore.errors import LLMBadOutputError, LLMStreamCutError
@@ -85,7 +85,10 @@ class Transcript:
         Raises:
             LLMBadOutputError: it is nothing that can hold text.
         """
-        text = self._extract(output)
+        if type(output) is AIMessageChunk and isinstance(output.content, str):  # nearly all; pydantic's `isinstance` takes a microsecond
+            text = output.content
+        else:
+            text = self._extract(output)
         self._has_text = self._has_text or bool(text)
         return text
 

@@ -13,7 +13,7 @@ from adapters.sql import audit as audits
 from adapters.sql import claims, ends, plain_steps, reads, sends, user_moves
 from adapters.sql.connection import POSTGRESQL, Connection
 from adapters.sql.database import STEP_TIMEOUT_S, Database
-from adapters.sql.engine import Engines
+from adapters.sql.engine import POOL_TIMEOUT_S, Engines
 from adapters.sql.group_commit import MAX_BATCH_ITEMS, Answer, GroupCommit, Item
 from adapters.sql.migrations_runner import head_revision, revision_of
 from adapters.sql.plain_first import PlainFirst
@@ -50,7 +50,9 @@ class SqlAlchemyMessageStore(MessageStore):
     def __init__(self, engines: Engines, *, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
         self._database = Database(engines, step_timeout_s=step_timeout_s)
         self._sends = self._step(sends.add_all, plain_steps.add_messages)
-        self._claims = self._step(claims.claim_all, plain_steps.ClaimReplies(within_s=step_timeout_s), max_items=MAX_CLAIMS)
+        self._claims = self._step(
+            claims.claim_all, plain_steps.ClaimReplies(within_s=max(0.0, step_timeout_s - POOL_TIMEOUT_S)), max_items=MAX_CLAIMS
+        )
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
         self._ends = self._step(ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S)

@@ -39,8 +39,9 @@ class PlainFirst(Generic[Item, Answer]):
 
     async def _commit(self, items: Sequence[Item]) -> Sequence[Answer | Exception]:
         answers: dict[int, Answer | Exception] = {**await self._plain(items)}
-        left = [place for place in range(len(items)) if place not in answers]
-        answers |= zip(left, await asyncio.gather(*(self._thoroughly(items[place]) for place in left)), strict=True)
+        if len(answers) < len(items):
+            left = [place for place in range(len(items)) if place not in answers]
+            answers |= zip(left, await asyncio.gather(*(self._thoroughly(items[place]) for place in left)), strict=True)
         return [answers[place] for place in range(len(items))]
 
     async def _thoroughly(self, item: Item) -> Answer | Exception:

@@ -107,7 +107,8 @@ def _stored(send: Send, seq: int, stored_at: datetime) -> Stored:
 class ClaimReplies:
     """Replies that nobody has begun, or that were handed back, each alone in its session with that.
 
-    A claim that reaches the database later than `within_s` is void. Its caller has given up: a lease would be held by nobody.
+    A claim that is made later than `within_s` after its connection was ready is void. Its caller has given up, or will before the answer
+    comes: a lease would be held by nobody.
     """
 
     def __init__(self, *, within_s: float) -> None:
