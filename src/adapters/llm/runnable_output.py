@@ -85,10 +85,8 @@ class Transcript:
         Raises:
             LLMBadOutputError: it is nothing that can hold text.
         """
-        if type(output) is AIMessageChunk and isinstance(output.content, str):  # nearly all; pydantic's `isinstance` takes a microsecond
-            text = output.content
-        else:
-            text = self._extract(output)
+        content = output.content if type(output) is AIMessageChunk else None  # nearly all are; pydantic's `isinstance` takes a microsecond
+        text = content if isinstance(content, str) else self._extract(output)
         self._has_text = self._has_text or bool(text)
         return text
 
