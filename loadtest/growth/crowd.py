@@ -29,6 +29,7 @@ BATCH = 20
 SIZES = (50, 200)
 """How many messages the sessions of the crowd have, so that a page of a small database holds as much as one of a large."""
 
+WINDOW = 20
 LEASE_S = 60.0
 MAX_PENDING = 20
 
@@ -92,10 +93,12 @@ class Crowd:
         stored = await asyncio.gather(*(self.store.add(*_a_send(session), max_pending=MAX_PENDING) for session in batch))
         return [one.record for one in stored]
 
-    async def claim(self, batch: Sequence[Session], *, merge: bool = False) -> list[ChatRecord]:
+    async def claim(self, batch: Sequence[Session], *, history_messages: int = WINDOW, merge: bool = False) -> list[ChatRecord]:
         """The records claimed; every session has one that waits."""
-        claimed = await asyncio.gather(*(self.store.claim(session.session_id, lease_s=LEASE_S, merge=merge) for session in batch))
-        return [one.record for one in claimed if one is not None]
+        claims = (
+            self.store.claim(session.session_id, lease_s=LEASE_S, history_messages=history_messages, merge=merge) for session in batch
+        )
+        return [one.record for one in await asyncio.gather(*claims) if one is not None]
 
     async def read_windows(self, asked: Sequence[Window]) -> None:
         """What claims read of the conversations, without the claims."""

@@ -22,6 +22,7 @@ import psutil
 import psycopg
 
 from adapters.sql.engine import driver_url
+from adapters.sql.migrations_runner import migrate
 from loadtest.growth.crowd import BATCH, Crowd
 from loadtest.growth.databases import grown
 from loadtest.growth.operations import EXTREMES, OPERATIONS
@@ -123,6 +124,8 @@ def main() -> None:
     options.add_argument("--json", action="store_true")
     asked = options.parse_args()
     with grown(asked.data_dir, asked.messages) if asked.data_dir else nullcontext(asked.urls) as urls:
+        for url in urls:
+            migrate(url)  # it may have been filled by older code
         figures = asyncio.run(measure(urls, rounds=asked.rounds, pool_sessions=asked.sessions, names=asked.only))
     print(json.dumps(figures) if asked.json else table(urls, figures))
 

@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 from adapters.sql.windows import Window
 from imcore.session import Session
-from loadtest.growth.crowd import BATCH, Crowd
+from loadtest.growth.crowd import BATCH, WINDOW, Crowd
 from loadtest.growth.history import LONG_SESSION, LONG_SESSION_MESSAGES, SHORT_SESSION, SHORT_SESSION_MESSAGES
 
 PAGE = 50
-WINDOW = 20
 DUE = 50
 
 _SHORT_PAGE = SHORT_SESSION_MESSAGES
@@ -40,13 +39,16 @@ async def _send(crowd: Crowd, meter: Meter) -> None:
             await crowd.send(batch)
 
 
-async def _claim(crowd: Crowd, meter: Meter) -> None:
-    batches = [crowd.batch() for _ in range(2)]
-    for batch in batches:
-        await crowd.send(batch)
-    for batch in batches:
-        with meter.watch(len(batch)):
-            await crowd.claim(batch)
+def _claiming(history_messages: int) -> Operation:
+    async def operation(crowd: Crowd, meter: Meter) -> None:
+        batches = [crowd.batch() for _ in range(2)]
+        for batch in batches:
+            await crowd.send(batch)
+        for batch in batches:
+            with meter.watch(len(batch)):
+                await crowd.claim(batch, history_messages=history_messages)
+
+    return operation
 
 
 async def _claim_merging(crowd: Crowd, meter: Meter) -> None:
@@ -120,7 +122,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "list: sessions": _listing(lambda crowd, one: crowd.store.sessions(one.user_id, limit=PAGE)),
     "list: records": _listing(lambda crowd, one: crowd.store.records(one.user_id, limit=WINDOW)),
-    "claim": _claim,
+    "claim": _claiming(WINDOW),
+    "claim, no history": _claiming(1),
     "claim, merging": _claim_merging,
     "prompt": _prompt,
     "finish": _finish,
