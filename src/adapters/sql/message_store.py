@@ -30,7 +30,7 @@ AUDIT_TIMEOUT_S = 600.0
 PAUSE_S = 0.004
 """Between commits while several callers wait at once."""
 
-GATHER_ENDS_S = 0.05
+GATHER_ENDS_S = 0.04
 """A reply's text is with its readers when it ends; its commit may wait for that of others."""
 
 MAX_CLAIMS = 50
