@@ -1,4 +1,4 @@
--- Takes the oldest open record of each session for `lease_s` seconds, with the conversation that leads to it: the newest `window` questions,
+-- Takes the oldest open record of each session for `lease_s` seconds, with the conversation that leads to it: the newest `questions`,
 -- each with its answer, newest first.
 --
 -- A session that has nothing to be had gives no row; one that is not plain (a lease ran out, messages share a reply) gives a row without

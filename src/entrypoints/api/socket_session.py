@@ -154,13 +154,18 @@ class SocketSession:
             self._writer = asyncio.get_running_loop().create_task(self._write(), context=self._context)
 
     def _write_now(self) -> bool:
-        """Whether nothing is left."""
-        while self._direct is not None and self._direct.takes_frames():
-            frame = self._outbox.take_nowait()
-            if frame is None:
-                return True
-            self._direct.write_frame(frame.wire)
-            self._active_at = time.monotonic()
+        """Whether nothing is left. A defect closes this socket: whoever called has others to tell the same."""
+        try:
+            while self._direct is not None and self._direct.takes_frames():
+                frame = self._outbox.take_nowait()
+                if frame is None:
+                    return True
+                self._direct.write_frame(frame.wire)
+                self._active_at = time.monotonic()
+        except Exception:
+            log.exception("defect in a socket's writer")
+            self._outbox.close(None)
+            return True
         return False
 
     async def _write(self) -> None:

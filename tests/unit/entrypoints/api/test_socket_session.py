@@ -143,6 +143,16 @@ async def test_a_short_way_out_takes_no_task(outbox: Outbox) -> None:
         server.leave()
 
 
+async def test_a_frame_that_cannot_be_written_closes_its_socket_and_disturbs_nobody_else(outbox: Outbox) -> None:
+    class Broken(ServerWithShortWay):
+        def write_frame(self, wire: bytes) -> None:
+            raise RuntimeError(f"the handler is closed: {len(wire)} bytes")
+
+    async with running(session_of(Broken(), outbox)):
+        assert not outbox.offer(PONGS[0])
+    assert outbox.is_closed
+
+
 async def test_what_is_offered_while_a_task_writes_does_not_overtake_it(outbox: Outbox) -> None:
     server = ServerWithShortWay()
     async with running(session_of(server, outbox)):
