@@ -15,7 +15,7 @@ FUNCTIONS = ("add_messages", "claim_replies", "finish_replies")
 def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for name in FUNCTIONS:
-            source = Path(__file__).parents[1] / "functions" / f"{name}.sql"
+            source = Path(__file__).parents[1] / "functions" / "0006" / f"{name}.sql"
             op.get_bind().exec_driver_sql(source.read_text(encoding="utf-8"))
 
 

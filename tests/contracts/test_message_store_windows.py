@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -103,6 +104,62 @@ async def test_a_claim_that_takes_over_a_lease_that_ran_out_brings_the_window_to
     await send(message_store, text="m2")
     await claim(message_store, lease_s=RUN_OUT_S)
     assert await window(message_store) == ["m1", "r1", "m2"]
+
+
+async def test_a_reply_follows_its_message_however_far_apart_they_were_stored(message_store: MessageStore) -> None:
+    for number in range(1, 13):
+        await send(message_store, text=f"m{number}")
+    await answer(message_store, text="r1")
+    assert await window(message_store, history_messages=3) == ["m1", "r1", "m2"]
+    assert await window(message_store, history_messages=2) == ["r1", "m2"]
+
+
+async def test_the_window_is_full_although_the_messages_of_the_newest_replies_lie_far_back(message_store: MessageStore) -> None:
+    for number in range(1, 13):
+        await send(message_store, text=f"m{number}")
+    for number in range(1, 13):
+        await answer(message_store, text=f"r{number}")
+    await send(message_store, text="m13")
+    assert await window(message_store, history_messages=4) == ["r11", "m12", "r12", "m13"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_window_is_what_the_messages_and_their_records_say(message_store: MessageStore, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(16):
+        for _ in range(chance.choice((1, 1, 1, 4))):
+            await send(message_store, text=f"m{number}")
+        for _ in range(chance.choice((0, 1, 1, 3))):
+            if (claimed := await message_store.claim("alice", lease_s=LONG_S)) is not None:
+                status = chance.choice((ReplyStatus.SUCCESS, ReplyStatus.SUCCESS, ReplyStatus.FAILED, ReplyStatus.CANCELLED))
+                await message_store.finish(outcome(lease_of(claimed.record), status, text=chance.choice(("", f"r{number}"))))
+        if chance.random() < 0.2:
+            page = await message_store.records("alice", limit=100)
+            ended = [record for record in page.items if record.status in {ReplyStatus.FAILED, ReplyStatus.CANCELLED}]
+            if ended:
+                await message_store.retry("alice", chance.choice(ended).record_id)
+    await send(message_store, text="last")
+    for history_messages in (1, 2, 5, 20, 100):
+        expected = await told_by_pages(message_store)
+        assert await window(message_store, history_messages=history_messages) == expected[-history_messages:]
+
+
+async def told_by_pages(store: MessageStore) -> list[str]:
+    """The lines that lead to the oldest open record."""
+    of_question = {record.user_message_id: record for record in (await store.records("alice", limit=100)).items}
+    messages = await store.messages("alice", "alice", limit=200)
+    by_id = {message.message_id: message for message in messages}
+    lines = []
+    for message in messages:
+        record = of_question.get(message.message_id)
+        if record is None:
+            continue
+        lines.append(message.msg_content)
+        if record.is_open:
+            return lines
+        if record.ai_message_id is not None:
+            lines.append(by_id[record.ai_message_id].msg_content)
+    return lines
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

@@ -12,17 +12,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Column, Double, Integer, Select, String, Text, bindparam, cast, func, select
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, String, Text
 
-from adapters.sql.bulk import TextArray
 from adapters.sql.claims import Claim
 from adapters.sql.clock import HeardClock
 from adapters.sql.columns import UtcDateTime, json_text
 from adapters.sql.connection import Connection
+from adapters.sql.database_functions import DOCUMENT, TEXTS, calling
 from adapters.sql.ends import FROM_OUTCOME, response_of
 from adapters.sql.schema import records
 from adapters.sql.sends import Send
-from adapters.sql.windows import lines
+from adapters.sql.windows import Window, complete, from_stretch
 from imcore.chat_record import ChatRecord, ReplyOutcome
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
@@ -33,39 +33,28 @@ _STATE = ("attempt", "attempt_limit", "lease_expires_at", "cancel_requested", "r
 """What a record may have that was not ended yet and does not share its reply."""
 
 
-def _calling(name: str, gives: Sequence[Column[Any]], **takes: Any) -> Select[Any]:
-    called = getattr(func, name)(*(cast(bindparam(parameter, type_=given), kind) for parameter, (given, kind) in takes.items()))
-    return select(*called.table_valued(*gives).c)
-
-
-_TEXTS = (TextArray, ARRAY(String))
-_DOCUMENT = (Text, JSON)
-
-_ADD = _calling(
+_ADD = calling(
     "add_messages",
     [Column("place", Integer), Column("seq", BigInteger), Column("stored_at", UtcDateTime)],
-    session_ids=_TEXTS,
-    message_ids=_TEXTS,
-    given=_DOCUMENT,
+    session_ids=TEXTS,
+    message_ids=TEXTS,
+    given=DOCUMENT,
 )
-_CLAIM = _calling(
+_CLAIM = calling(
     "claim_replies",
-    [*(Column(name, records.c[name].type) for name in (*_NAMES, *_STATE)), Column("conversation", Text)],
-    session_ids=_TEXTS,
-    lease_s=(Double, Double),
-    questions=(Integer, Integer),
+    [*(Column(name, records.c[name].type) for name in (*_NAMES, *_STATE)), Column("messages", Text), Column("answers", Text)],
+    session_ids=TEXTS,
     not_after=(UtcDateTime, UtcDateTime),
+    lease_s=(Double, Double),
+    history_messages=(Integer, Integer),
 )
-_FINISH = _calling(
+_FINISH = calling(
     "finish_replies",
     [Column("record_id", String), Column("seq", BigInteger), Column("session_waits", Boolean)],
-    session_ids=_TEXTS,
-    record_ids=_TEXTS,
-    given=_DOCUMENT,
+    session_ids=TEXTS,
+    record_ids=TEXTS,
+    given=DOCUMENT,
 )
-
-
-_MESSAGE_TYPES = {kind.value: kind for kind in MessageType}
 
 
 async def add_messages(connection: Connection, sends: Sequence[Send]) -> Mapping[int, Stored]:
@@ -126,7 +115,7 @@ class ClaimReplies:
             return {}
         lease_s, history_messages = alike
         not_after = await self._clock.now(connection) + self._within
-        given = {"session_ids": sorted(places), "lease_s": lease_s, "questions": history_messages, "not_after": not_after}
+        given = {"session_ids": sorted(places), "not_after": not_after, "lease_s": lease_s, "history_messages": history_messages}
         answers: dict[int, Claimed | None] = dict.fromkeys(places.values())
         for row in await connection.execute(_CLAIM, given):
             record_id, session_id, *_ = row
@@ -134,23 +123,17 @@ class ClaimReplies:
                 del answers[places[session_id]]
                 self._clock.forget()
             else:
-                claimed = answers[places[session_id]] = _claimed(row, history_messages)
+                claimed = answers[places[session_id]] = await _claimed(connection, row, history_messages)
                 assert claimed.record.lease_expires_at is not None  # noqa: S101  # it has just been given
                 self._clock.hear(claimed.record.lease_expires_at - timedelta(seconds=lease_s))
         return answers
 
 
-def _claimed(row: Sequence[Any], history_messages: int) -> Claimed:
-    *values, conversation = row
+async def _claimed(connection: Connection, row: Sequence[Any], history_messages: int) -> Claimed:
+    *values, messages_json, answers_json = row
     record = ChatRecord(**dict(zip((*_NAMES, *_STATE), values, strict=True)))
-    return Claimed([record], lines(orjson.loads(conversation or "[]"), history_messages, _line))
-
-
-def _line(values: Sequence[Any]) -> Message:
-    """A message whose values come as JSON."""
-    message_id, session_id, from_user_id, msg_type, msg_content, created_at, updated_at, seq = values
-    times = datetime.fromisoformat(created_at), datetime.fromisoformat(updated_at)
-    return Message(message_id, session_id, from_user_id, _MESSAGE_TYPES[msg_type], msg_content, *times, seq)
+    window = Window(record.session_id, record.user_seq, history_messages)
+    return Claimed([record], await complete(connection, window, from_stretch(messages_json, answers_json, history_messages)))
 
 
 async def finish_replies(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> Mapping[int, Finished]:

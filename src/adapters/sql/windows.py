@@ -1,17 +1,18 @@
-"""The last messages of sessions, for prompts: those of many replies that begin at the same time in one query, where the database can."""
+"""The last lines of conversations, for prompts: questions with their answers, those of many replies that begin at once in one query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, fields
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, FromClause, Integer, Select, String, and_, bindparam, literal, select, true
+import orjson
+from sqlalchemy import BigInteger, Column, Integer, String, Text, and_, bindparam, select
 
-from adapters.sql.bulk import document, recordset
-from adapters.sql.connection import PLAN_ANEW, POSTGRESQL, Connection
+from adapters.sql.connection import POSTGRESQL, Connection
+from adapters.sql.database_functions import NUMBERS, TEXTS, calling
 from adapters.sql.rows import MESSAGE, columns_of
 from adapters.sql.schema import messages, records
 from imcore.message import Message, MessageType
@@ -26,65 +27,102 @@ class Window:
     limit: int
 
 
-_QUESTION = slice(len(MESSAGE))
-_ANSWER = slice(len(MESSAGE), None)
-"""Where they are in a pair; an answer may be missing, then there are only NULLs."""
+Line = Sequence[Any]
+"""The values of a message, in the order of its fields."""
+
+_Stretch = tuple[str | None, str | None]
+_NO_STRETCH: _Stretch = (None, None)
+
+_PLACE = {field.name: place for place, field in enumerate(fields(Message))}
+_MESSAGE_ID, _TYPE, _SEQ = (itemgetter(_PLACE[name]) for name in ("message_id", "msg_type", "seq"))
+_MESSAGE_TYPES = {kind.value: kind for kind in MessageType}
 
 
 async def read_all(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
     """The messages of each window, oldest first."""
-    if windows and connection.dialect == POSTGRESQL:
-        return await _read_together(connection, windows)
-    return [await _read_one(connection, window) for window in windows]
+    stretches = await _read_stretches(connection, windows) if windows and connection.dialect == POSTGRESQL else {}
+    found = [from_stretch(*stretches.get((window.session_id, window.user_seq), _NO_STRETCH), window.limit) for window in windows]
+    return [await complete(connection, window, lines) for window, lines in zip(windows, found, strict=True)]
 
 
-async def _read_together(connection: Connection, windows: Sequence[Window]) -> list[list[Message]]:
-    asked = [{"position": place, "session_id": window.session_id, "user_seq": window.user_seq} for place, window in enumerate(windows)]
-    found = await connection.execute(_MANY, {"rows": document(asked), "at_most": max(window.limit for window in windows)})
-    by_position = {position: [row[1:] for row in rows] for position, rows in groupby(found, key=itemgetter(0))}
-    return [lines(by_position.get(place, ()), window.limit) for place, window in enumerate(windows)]
+async def complete(connection: Connection, window: Window, found: list[Message] | None) -> list[Message]:
+    """What was `found`, or by a query for this window alone what a stretch was too short for."""
+    if found is not None:
+        return found
+    given = {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit}
+    rows = await connection.execute(_QUESTIONS_AND_ANSWERS, given)
+    width = len(MESSAGE)
+    pairs = ((row[:width], None if row[width] is None else row[width:]) for row in rows)
+    return _lines(pairs, window.limit, lambda line: Message(*line))
 
 
-async def _read_one(connection: Connection, window: Window) -> list[Message]:
-    found = await connection.execute(_ONE, {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit})
-    return lines([row[1:] for row in found], window.limit)
+def from_stretch(messages_json: str | None, answers_json: str | None, limit: int) -> list[Message] | None:
+    """The window's messages, out of what `read_conversations` gives of its session; None if that does not hold them all."""
+    if messages_json is None:
+        return None
+    stretch: dict[str, Line] = {_MESSAGE_ID(line): line for line in orjson.loads(messages_json)}
+    answers: dict[str, str] = orjson.loads(answers_json or "{}")
+    questions = sorted((line for line in stretch.values() if _TYPE(line) == MessageType.TEXT), key=_SEQ, reverse=True)
+    replies = [answers.get(str(_SEQ(question))) for question in questions]
+    if any(reply is not None and reply not in stretch for reply in replies):
+        return None
+    lines = _lines(((question, stretch.get(reply or "")) for question, reply in zip(questions, replies, strict=True)), limit, _of_json)
+    begins_the_session = bool(questions) and _SEQ(questions[-1]) == 1
+    return lines if len(lines) == limit or begins_the_session else None
 
 
-def lines(
-    newest_first: Iterable[Sequence[Any]], limit: int, read: Callable[[Sequence[Any]], Message] = lambda values: Message(*values)
-) -> list[Message]:
-    """Of pairs, a question's values and those of its answer. An answer to several questions stays with the newest of them."""
+def _lines(newest_first: Iterable[tuple[Line, Line | None]], limit: int, read: Callable[[Line], Message]) -> list[Message]:
+    """Of questions with their answers. An answer to several questions stays with the newest of them."""
     found: dict[str, Message] = {}
-    for pair in newest_first:
-        for line in (pair[_ANSWER], pair[_QUESTION]):
-            if line[0] is not None and line[0] not in found:
-                found[line[0]] = read(line)
+    for question, answer in newest_first:
+        for line in (answer, question):
+            if line is not None and _MESSAGE_ID(line) not in found:
+                found[_MESSAGE_ID(line)] = read(line)
         if len(found) >= limit:
             break
     return list(found.values())[:limit][::-1]
 
 
-def _select(
-    given: FromClause | None, position: ColumnElement[int], session_id: ColumnElement[str], user_seq: ColumnElement[int]
-) -> Select[Any]:
-    questions = (
-        select(*MESSAGE)
-        .where(messages.c.session_id == session_id, messages.c.seq <= user_seq, messages.c.msg_type == MessageType.TEXT)
-        .order_by(messages.c.seq.desc())
-        .limit(bindparam("at_most"))
-    )
-    asked: Any = questions.subquery("asked") if given is None else questions.lateral("asked")
-    source = asked if given is None else given.join(asked, true())
-    answer = messages.alias("answer")
-    return (
-        select(position.label("position"), *columns_of(asked, Message), *columns_of(answer, Message))
-        .select_from(source)
-        .outerjoin(records, and_(records.c.user_message_id == asked.c.message_id, asked.c.seq < user_seq))
-        .outerjoin(answer, answer.c.message_id == records.c.ai_message_id)
-        .order_by(*([] if given is None else [position]), asked.c.seq.desc())
-    )
+def _of_json(line: Line) -> Message:
+    message_id, session_id, from_user_id, msg_type, msg_content, created_at, updated_at, seq = line
+    times = datetime.fromisoformat(created_at), datetime.fromisoformat(updated_at)
+    return Message(message_id, session_id, from_user_id, _MESSAGE_TYPES[msg_type], msg_content, *times, seq)
 
 
-_given = recordset([Column("position", Integer), Column("session_id", String(48)), Column("user_seq", BigInteger)], "rows")
-_MANY = _select(_given, _given.c.position, _given.c.session_id, _given.c.user_seq).execution_options(**{PLAN_ANEW: True})
-_ONE = _select(None, literal(0), bindparam("session_id", type_=String), bindparam("user_seq", type_=BigInteger))
+async def _read_stretches(connection: Connection, windows: Sequence[Window]) -> dict[tuple[str, int], _Stretch]:
+    given = {
+        "session_ids": [window.session_id for window in windows],
+        "user_seqs": [str(window.user_seq) for window in windows],
+        "history_messages": max(window.limit for window in windows),
+    }
+    return {(row[0], row[1]): (row[2], row[3]) for row in await connection.execute(_STRETCHES, given)}
+
+
+_STRETCHES = calling(
+    "read_conversations",
+    [Column("session_id", String), Column("user_seq", BigInteger), Column("messages", Text), Column("answers", Text)],
+    session_ids=TEXTS,
+    user_seqs=NUMBERS,
+    history_messages=(Integer, Integer),
+)
+
+
+_asked = (
+    select(*MESSAGE)
+    .where(
+        messages.c.session_id == bindparam("session_id", type_=String),
+        messages.c.seq <= bindparam("user_seq", type_=BigInteger),
+        messages.c.msg_type == MessageType.TEXT,
+    )
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("at_most"))
+    .subquery("asked")
+)
+_answer = messages.alias("answer")
+_QUESTIONS_AND_ANSWERS = (
+    select(*columns_of(_asked, Message), *columns_of(_answer, Message))
+    .select_from(_asked)
+    .outerjoin(records, and_(records.c.user_message_id == _asked.c.message_id, _asked.c.seq < bindparam("user_seq", type_=BigInteger)))
+    .outerjoin(_answer, _answer.c.message_id == records.c.ai_message_id)
+    .order_by(_asked.c.seq.desc())
+)
