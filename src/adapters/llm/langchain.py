@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from adapters.llm.closable import ClosableLLMClient, ReplyMode
+from adapters.llm.direct_stream import can_stream_directly, direct_stream, is_heard
 from adapters.llm.errors import as_llm_error
 from adapters.llm.runnable_input import described, input_of, is_graph
 from adapters.llm.runnable_output import Ending, ModelWatch, Transcript
@@ -21,13 +22,22 @@ from imcore.prompt import Prompt
 class LangChainLLMClient(ClosableLLMClient):
     """Streams a Runnable (`astream`), or asks it for the whole reply at once (`ainvoke`).
 
+    A chat model that no callback hears is streamed by a shorter way (`direct_stream`), unless it is to be `always_astream`.
+
     `name` stands for the model where the Runnable does not tell which one answered, `secret` is kept out of errors. With
     `needs_finish_reason` a reply without one counts as cut short. What the Runnable is given: see `runnable_input`; what it may give:
     see `runnable_output`.
     """
 
     def __init__(
-        self, runnable: Runnable[Any, Any], *, name: str, mode: ReplyMode = "stream", needs_finish_reason: bool = False, secret: str = ""
+        self,
+        runnable: Runnable[Any, Any],
+        *,
+        name: str,
+        mode: ReplyMode = "stream",
+        needs_finish_reason: bool = False,
+        secret: str = "",
+        always_astream: bool = False,
     ) -> None:
         self._runnable = runnable
         self._to_input = input_of(runnable)
@@ -35,6 +45,7 @@ class LangChainLLMClient(ClosableLLMClient):
         self._mode = mode
         self._needs_finish_reason = needs_finish_reason
         self._secret = secret
+        self._direct = runnable if can_stream_directly(runnable) and not always_astream else None
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         return {"model": self._name, **described(self._to_input, prompt)}
@@ -66,6 +77,8 @@ class LangChainLLMClient(ClosableLLMClient):
         given = self._to_input(prompt)
         if self._mode == "whole":
             return self._one_output(given, config)
+        if self._direct is not None and not is_heard(self._direct):
+            return direct_stream(self._direct, given)
         options = {"stream_mode": "messages"} if is_graph(self._runnable) else {}
         return cast("AsyncGenerator[Any]", self._runnable.astream(given, config, **options))  # always one, though typed as an iterator
 

@@ -117,7 +117,9 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
             http_socket_options=(),
             openai_proxy=None,
         )
-        client = LangChainLLMClient(chat, name=self._model, mode=self._mode, needs_finish_reason=True, secret=self._api_key)
+        client = LangChainLLMClient(
+            chat, name=self._model, mode=self._mode, needs_finish_reason=True, secret=self._api_key, always_astream=not self._lean
+        )
         return _LoopClient(http, chat, client)
 
     def _do_without_usage(self) -> None:

@@ -1,0 +1,54 @@
+"""A chat model's stream without LangChain's bookkeeping for callbacks, where there are none: it doubles what a token costs.
+
+`BaseChatModel.astream` describes the call for tracers, offers each chunk to the handlers, keeps all of them and merges them at the end.
+What it yields it takes from `_astream`, the method that a chat model is made of.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, TypeGuard, cast
+
+from langchain_core.callbacks import AsyncCallbackManager
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.runnables import ensure_config
+
+
+def can_stream_directly(runnable: object) -> TypeGuard[BaseChatModel]:
+    """Whether nothing but callbacks lies between the model's `astream` and its `_astream`."""
+    return (
+        isinstance(runnable, BaseChatModel)
+        and type(runnable).astream is BaseChatModel.astream
+        and inspect.isasyncgenfunction(type(runnable)._astream)  # noqa: SLF001  (what every model of this kind overrides)
+        and type(runnable)._astream is not BaseChatModel._astream  # noqa: SLF001
+        and not runnable.disable_streaming
+        and runnable.rate_limiter is None
+        and runnable.output_version in {None, "v0"}
+    )
+
+
+def is_heard(model: BaseChatModel) -> bool:
+    """Whether a callback hears the model now: its own, one around the call, LangSmith, LangChain's verbose or debug mode."""
+    return bool(AsyncCallbackManager.configure(ensure_config().get("callbacks"), model.callbacks, model.verbose).handlers)
+
+
+async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncGenerator[BaseMessage]:
+    """The pieces that `model.astream(messages)` gives, without an id; not the empty one that it may add at the end.
+
+    Raises:
+        ValueError: there are none, as `astream` raises it; and whatever the model raises.
+    """
+    is_empty = True
+    async with aclosing(cast("AsyncGenerator[ChatGenerationChunk]", model._astream(messages))) as chunks:  # noqa: SLF001  (see above)
+        async for chunk in chunks:
+            is_empty = False
+            if chunk.generation_info:
+                metadata: dict[str, Any] = chunk.message.response_metadata
+                chunk.message.response_metadata = {**chunk.generation_info, **metadata}
+            yield chunk.message
+    if is_empty:
+        raise ValueError("No generation chunks were returned")
