@@ -27,6 +27,7 @@ def redis_client(url: str) -> Redis:
         **_OPTIONS,
         "retry": Retry(NoBackoff(), 0),
         "client_name": "imcore-pubsub",
+        "protocol": 2,  # in version 3 redis-py makes a line for its log of each message, whether it is logged or not
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     return _master(url, options) if url.startswith("sentinel://") else Redis.from_url(url, **options)
