@@ -170,6 +170,10 @@ async def test_the_request_is_the_one_of_chat_openai_but_for_connection_headers(
             await client.close()
     lean, original = server.calls
     assert (lean.body, lean.authorization) == (original.body, original.authorization)
+    of_connection = {b"accept-encoding", b"connection", b"content-length", b"host"}
+    assert {name: lean.headers[name] for name in lean.headers.keys() - of_connection} == {
+        name: original.headers[name] for name in original.headers.keys() - of_connection
+    }
 
 
 async def test_callbacks_hear_every_chunk_and_the_end(build: Build, server: OpenAIStandIn) -> None:

@@ -58,6 +58,7 @@ class Call:
 
     body: dict[str, Any]
     authorization: str
+    headers: dict[bytes, bytes] = field(default_factory=dict)
     called_at: float = field(default_factory=time.time)
     closed_at: float | None = None
     finished: threading.Event = field(default_factory=threading.Event)
@@ -162,7 +163,7 @@ class OpenAIStandIn:
 
     async def _complete(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        call = Call(await _read_json(receive), headers.get(b"authorization", b"").decode())
+        call = Call(await _read_json(receive), headers.get(b"authorization", b"").decode(), headers)
         with self._called:
             self.calls.append(call)
             self._called.notify_all()

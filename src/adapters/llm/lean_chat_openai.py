@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Any, cast
 
 import httpx2
 import openai
+import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_openai_bad_request
+from pydantic import PrivateAttr, SecretStr
 
-from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient
+from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient, Head
 from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError
 from adapters.llm.server_sent_events import EventReader
 from imcore.delta_window import WINDOW_S, until_tick
@@ -59,6 +62,15 @@ class LeanChatOpenAI(ChatOpenAI):
 
     window_s: float = WINDOW_S
 
+    _head: Head | None = PrivateAttr(default=None)
+    _prepared: tuple[list[BaseMessage], dict[str, Any], dict[str, Any]] | None = PrivateAttr(default=None)
+
+    def prepare(self, messages: list[BaseMessage], **options: Any) -> dict[str, Any]:
+        """The body of the request for these messages; kept for the next stream, if that is of the same list."""
+        payload = self._get_request_payload(messages, **options)
+        self._prepared = messages, options, payload
+        return payload
+
     async def _astream(
         self,
         messages: list[BaseMessage],
@@ -76,8 +88,8 @@ class LeanChatOpenAI(ChatOpenAI):
                     yield chunk
             return
         try:
-            response = await self._ask(payload)
-            async with aclosing(response), aclosing(self._chunks(response)) as chunks:
+            body = await self._ask(payload)
+            async with aclosing(body), aclosing(self._chunks(body)) as chunks:
                 async for chunk in chunks:
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -103,18 +115,42 @@ class LeanChatOpenAI(ChatOpenAI):
         options = {**kwargs, "stream": True}
         if self._should_stream_usage(stream_usage, **options):
             options["stream_options"] = {"include_usage": True}
-        payload = self._get_request_payload(messages, stop=stop, **options)
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared[0] is messages and prepared[1] == options and stop is None:
+            payload = prepared[2]
+        else:
+            payload = self._get_request_payload(messages, stop=stop, **options)
         return payload if payload.keys() <= _PLAIN else None
 
-    async def _ask(self, payload: dict[str, Any]) -> httpx2.Response:
-        """The answer as soon as its headers are there: with the SDK's retries, and its errors."""
+    async def _ask(self, payload: dict[str, Any]) -> AiohttpBody:
+        """The answer's body as soon as its headers are there.
+
+        The request is sent past the SDK, whose part in it costs more CPU time than all the rest. What goes wrong is told to the SDK as the
+        answer to its own first attempt: retries, redirects and errors are the SDK's.
+        """
+        http = cast("AiohttpClient", self.http_async_client)
+        if not isinstance(self.openai_api_key, SecretStr):  # one that may change from request to request
+            return _body_of(await self._ask_by_sdk(payload))
+        answer = await http.send_directly(await self._find_head(http), orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS))
+        if isinstance(answer, AiohttpBody):
+            return answer
+        with http.knowing(answer):
+            return _body_of(await self._ask_by_sdk(payload))
+
+    async def _find_head(self, http: AiohttpClient) -> Head:
+        """What the SDK puts before each body: it makes one request, which is not sent."""
+        if self._head is None:
+            with http.knowing(httpx2.Response(HTTPStatus.OK)):
+                self._head = Head.of((await self._ask_by_sdk({})).request)
+        return self._head
+
+    async def _ask_by_sdk(self, payload: dict[str, Any]) -> httpx2.Response:
         client: openai.AsyncOpenAI = self.root_async_client
         return await client.post(
             "/chat/completions", cast_to=httpx2.Response, body=payload, options={"security": {"bearer_auth": True}}, stream=True
         )
 
-    async def _chunks(self, response: httpx2.Response) -> AsyncGenerator[ChatGenerationChunk]:
-        body: AiohttpBody = response.extensions[BODY]
+    async def _chunks(self, body: AiohttpBody) -> AsyncGenerator[ChatGenerationChunk]:
         events, frames = EventReader(), CompletionFrames(self._convert)
         try:
             while not frames.done and (data := await body.read()):
@@ -126,13 +162,18 @@ class LeanChatOpenAI(ChatOpenAI):
                 yield chunk
             await body.end(END_PATIENCE_S)
         except ErrorFrameError as error:
-            raise openai.APIError(str(error), response.request, body=error.error) from None
+            raise openai.APIError(str(error), body.request, body=error.error) from None
         except httpx2.TimeoutException as error:
-            raise openai.APITimeoutError(response.request) from error
+            raise openai.APITimeoutError(body.request) from error
         except httpx2.RequestError as error:
-            raise openai.APIConnectionError(request=response.request) from error
+            raise openai.APIConnectionError(request=body.request) from error
 
     def _convert(self, frame: dict[str, Any]) -> ChatGenerationChunk | None:
         for choice in frame.get("choices") or ():
             choice.setdefault("delta", None)  # the SDK does so
         return self._convert_chunk_to_generation_chunk(frame, AIMessageChunk, None)
+
+
+def _body_of(response: httpx2.Response) -> AiohttpBody:
+    body: AiohttpBody = response.extensions[BODY]
+    return body
