@@ -59,7 +59,7 @@ class PromptBudget:
 
 def approximate_tokens(text: str) -> int:
     """About as many tokens as a model would count, without its vocabulary: 4 characters of ASCII a token, else 1.5, and 4 a message."""
-    ascii_chars = len(text) if text.isascii() else sum(char < "\x80" for char in text)
+    ascii_chars = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     return 4 + ascii_chars // 4 + round((len(text) - ascii_chars) / 1.5)
 
 

@@ -20,6 +20,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient, Head
 from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError
+from adapters.llm.request_body import BodyPattern, PreparedBody
 from adapters.llm.server_sent_events import EventReader
 from imcore.delta_window import WINDOW_S, until_tick
 
@@ -63,13 +64,15 @@ class LeanChatOpenAI(ChatOpenAI):
     window_s: float = WINDOW_S
 
     _head: Head | None = PrivateAttr(default=None)
-    _prepared: tuple[list[BaseMessage], dict[str, Any], dict[str, Any]] | None = PrivateAttr(default=None)
+    _pattern: BodyPattern | None = PrivateAttr(default=None)
+    _prepared: PreparedBody | None = PrivateAttr(default=None)
 
     def prepare(self, messages: list[BaseMessage], **options: Any) -> dict[str, Any]:
-        """The body of the request for these messages; kept for the next stream, if that is of the same list."""
-        payload = self._get_request_payload(messages, **options)
-        self._prepared = messages, options, payload
-        return payload
+        """The body of the request for these messages, which hold text alone; kept for the next stream, if that is of the same list."""
+        if self._pattern is None or self._pattern.options != options:
+            self._pattern = BodyPattern.learn(self._get_request_payload, options)
+        self._prepared = PreparedBody(messages, options, self._pattern.body(messages))
+        return self._prepared.body
 
     async def _astream(
         self,
@@ -116,8 +119,8 @@ class LeanChatOpenAI(ChatOpenAI):
         if self._should_stream_usage(stream_usage, **options):
             options["stream_options"] = {"include_usage": True}
         prepared, self._prepared = self._prepared, None
-        if prepared is not None and prepared[0] is messages and prepared[1] == options and stop is None:
-            payload = prepared[2]
+        if prepared is not None and stop is None and prepared.is_of(messages, options):
+            payload = prepared.body
         else:
             payload = self._get_request_payload(messages, stop=stop, **options)
         return payload if payload.keys() <= _PLAIN else None
