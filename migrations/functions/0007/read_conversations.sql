@@ -3,16 +3,12 @@
 --
 -- Both come from indexes that hold a session's rows side by side. The stretch is long enough for `history_messages` lines, unless replies
 -- lie far from what they answer; whoever reads it finds out, and asks for these conversations in another way.
+--
+-- How it is planned its callers set: the function that claims, and our connections. To set it here as well costs as much as a conversation.
 CREATE FUNCTION read_conversations (session_ids text[], user_seqs bigint[], history_messages integer)
 RETURNS TABLE (session_id text, user_seq bigint, messages text, answers text)
 LANGUAGE plpgsql
 STABLE
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -20,18 +20,22 @@ class ErrorFrameError(Exception):
         self.error = error
 
 
+Piece = str | ChatGenerationChunk
+"""A text alone, or LangChain's chunk of a frame that says more."""
+
+
 class CompletionFrames:
-    """Makes LangChain's chunks of the frames of one reply. Frames with more than text in them are left to `convert`, one by one."""
+    """The pieces of one reply, out of its frames. Those with more than text in them are left to `convert`, one by one."""
 
     def __init__(self, convert: Callable[[dict[str, Any]], ChatGenerationChunk | None]) -> None:
         self._convert = convert
         self._has_frames = False
-        self._has_chunks = False
+        self._has_pieces = False
         self.has_text = False
         self.done = False
 
-    def chunks(self, events: Iterable[bytes]) -> Iterator[ChatGenerationChunk]:
-        """The chunks of the events of one read.
+    def pieces(self, events: Iterable[bytes]) -> Iterator[Piece]:
+        """What the events of one read say, the text of frames that follow each other in one piece.
 
         Raises:
             ErrorFrameError: one of them is an error; what came before it is given first.
@@ -54,7 +58,7 @@ class CompletionFrames:
                 texts = []
                 chunk = self._convert(frame)
                 if chunk is not None:
-                    self._has_chunks = True
+                    self._has_pieces = True
                     yield chunk
         except (ErrorFrameError, ValueError) as error:  # raised below, after the text before it
             failure = error
@@ -62,15 +66,20 @@ class CompletionFrames:
         if failure is not None:
             raise failure
 
-    def last(self) -> Iterator[ChatGenerationChunk]:
-        """Call it at the end: an empty chunk, if frames came without giving any."""
-        if self._has_frames and not self._has_chunks:
-            yield _text_chunk("")
+    def last(self) -> Iterator[Piece]:
+        """Call it at the end: an empty text, if frames came without giving anything."""
+        if self._has_frames and not self._has_pieces:
+            yield ""
 
-    def _merged(self, texts: list[str]) -> Iterator[ChatGenerationChunk]:
+    def _merged(self, texts: list[str]) -> Iterator[Piece]:
         if text := "".join(texts):
-            self.has_text = self._has_chunks = True
-            yield _text_chunk(text)
+            self.has_text = self._has_pieces = True
+            yield text
+
+
+def text_chunk(text: str) -> ChatGenerationChunk:
+    """As ChatOpenAI would make it."""
+    return ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata={"model_provider": "openai"}))
 
 
 def _frame(event: bytes) -> Any:
@@ -99,7 +108,3 @@ def _plain_text(frame: Any) -> str | None:
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return None if has_more or role != "assistant" or not isinstance(text, str) else text
-
-
-def _text_chunk(text: str) -> ChatGenerationChunk:
-    return ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata={"model_provider": "openai"}))

@@ -7,9 +7,9 @@ What it yields it takes from `_astream`, the method that a chat model is made of
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.language_models import BaseChatModel
@@ -36,19 +36,26 @@ def is_heard(model: BaseChatModel) -> bool:
     return bool(AsyncCallbackManager.configure(ensure_config().get("callbacks"), model.callbacks, model.verbose).handlers)
 
 
-async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncGenerator[BaseMessage]:
+async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncGenerator[str | BaseMessage]:
     """The pieces that `model.astream(messages)` gives, without an id; not the empty one that it may add at the end.
+
+    A model may have a `stream_pieces(messages)` beside its `_astream`, which gives strings in place of chunks that hold text alone.
 
     Raises:
         ValueError: there are none, as `astream` raises it; and whatever the model raises.
     """
     is_empty = True
-    async with aclosing(cast("AsyncGenerator[ChatGenerationChunk]", model._astream(messages))) as chunks:  # noqa: SLF001  (see above)
-        async for chunk in chunks:
+    stream: Callable[..., Any] = getattr(model, "stream_pieces", model._astream)  # noqa: SLF001  (what every model is made of)
+    pieces: AsyncGenerator[str | ChatGenerationChunk] = stream(messages)
+    async with aclosing(pieces):
+        async for piece in pieces:
             is_empty = False
-            if chunk.generation_info:
-                metadata: dict[str, Any] = chunk.message.response_metadata
-                chunk.message.response_metadata = {**chunk.generation_info, **metadata}
-            yield chunk.message
+            if isinstance(piece, str):
+                yield piece
+                continue
+            if piece.generation_info:
+                metadata: dict[str, Any] = piece.message.response_metadata
+                piece.message.response_metadata = {**piece.generation_info, **metadata}
+            yield piece.message
     if is_empty:
         raise ValueError("No generation chunks were returned")

@@ -69,7 +69,7 @@ class LangChainLLMClient(ClosableLLMClient):
         try:
             async with aclosing(self._outputs(prompt, config)) as outputs:
                 async for output in outputs:
-                    if hears_itself:
+                    if hears_itself and not isinstance(output, str):
                         ending.hear(output)
                     text = transcript.text_of(output)
                     if not streams:

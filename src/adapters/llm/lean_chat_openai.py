@@ -19,7 +19,7 @@ from langchain_openai.chat_models.base import _handle_openai_api_error, _handle_
 from pydantic import PrivateAttr, SecretStr
 
 from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient, Head
-from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError
+from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError, Piece, text_chunk
 from adapters.llm.request_body import BodyPattern, PreparedBody
 from adapters.llm.server_sent_events import EventReader
 from imcore.delta_window import WINDOW_S, until_tick
@@ -90,17 +90,17 @@ class LeanChatOpenAI(ChatOpenAI):
                 async for chunk in others:
                     yield chunk
             return
-        try:
-            body = await self._ask(payload)
-            async with aclosing(body), aclosing(self._chunks(body)) as chunks:
-                async for chunk in chunks:
-                    if run_manager:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-        except openai.BadRequestError as error:
-            _handle_openai_bad_request(error)
-        except openai.APIError as error:
-            _handle_openai_api_error(error)
+        async with aclosing(self._pieces(payload)) as pieces:
+            async for piece in pieces:
+                chunk = text_chunk(piece) if isinstance(piece, str) else piece
+                if run_manager:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    def stream_pieces(self, messages: list[BaseMessage]) -> AsyncGenerator[Piece]:
+        """What `_astream` gives; in place of chunks that hold text alone the text. To make those costs as much as to read it."""
+        payload = self._plain_payload(messages, None, None, {})
+        return cast("AsyncGenerator[Piece]", super()._astream(messages)) if payload is None else self._pieces(payload)
 
     def _plain_payload(
         self, messages: list[BaseMessage], stop: list[str] | None, stream_usage: bool | None, kwargs: dict[str, Any]
@@ -153,16 +153,27 @@ class LeanChatOpenAI(ChatOpenAI):
             "/chat/completions", cast_to=httpx2.Response, body=payload, options={"security": {"bearer_auth": True}}, stream=True
         )
 
-    async def _chunks(self, body: AiohttpBody) -> AsyncGenerator[ChatGenerationChunk]:
+    async def _pieces(self, payload: dict[str, Any]) -> AsyncGenerator[Piece]:
+        try:
+            body = await self._ask(payload)
+            async with aclosing(body), aclosing(self._read(body)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except openai.BadRequestError as error:
+            _handle_openai_bad_request(error)
+        except openai.APIError as error:
+            _handle_openai_api_error(error)
+
+    async def _read(self, body: AiohttpBody) -> AsyncGenerator[Piece]:
         events, frames = EventReader(), CompletionFrames(self._convert)
         try:
             while not frames.done and (data := await body.read()):
-                for chunk in frames.chunks(events.feed(data)):
-                    yield chunk
+                for piece in frames.pieces(events.feed(data)):
+                    yield piece
                 if frames.has_text and not frames.done and len(data) < BURST_BYTES:
                     await body.gather(until_tick(asyncio.get_running_loop().time(), self.window_s))
-            for chunk in frames.last():
-                yield chunk
+            for piece in frames.last():
+                yield piece
             await body.end(END_PATIENCE_S)
         except ErrorFrameError as error:
             raise openai.APIError(str(error), body.request, body=error.error) from None
