@@ -41,21 +41,17 @@ class LangChainLLMClient(ClosableLLMClient):
     ) -> None:
         self._runnable = runnable
         self._to_input = input_of(runnable)
-        self._last: tuple[Prompt, Any] | None = None
+        self._prepared: tuple[Prompt, Any] | None = None
         self._name = name
         self._mode = mode
         self._needs_finish_reason = needs_finish_reason
         self._secret = secret
         self._direct = runnable if can_stream_directly(runnable) and not always_astream else None
 
-    def input_for(self, prompt: Prompt) -> Any:
-        """What the Runnable is given. Asked for twice in turn, for a reply's record and for the model, it is the same object."""
-        if self._last is not None and self._last[0] is prompt:
-            _, given = self._last
-            self._last = None
-        else:
-            given = self._to_input(prompt)
-            self._last = (prompt, given)
+    def prepare(self, prompt: Prompt) -> Any:
+        """What the Runnable is to be given; the next stream of the very same prompt gives it this."""
+        given = self._to_input(prompt)
+        self._prepared = (prompt, given)
         return given
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
@@ -85,7 +81,8 @@ class LangChainLLMClient(ClosableLLMClient):
             raise as_llm_error(error, begun=begun, secret=self._secret) from error
 
     def _outputs(self, prompt: Prompt, config: RunnableConfig) -> AsyncGenerator[Any]:
-        given = self.input_for(prompt)
+        prepared, self._prepared = self._prepared, None  # once: what a Runnable was given may not be what it was
+        given = prepared[1] if prepared is not None and prepared[0] is prompt else self._to_input(prompt)
         if self._mode == "whole":
             return self._one_output(given, config)
         if self._direct is not None and not is_heard(self._direct):

@@ -69,7 +69,7 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         """The body of the HTTP request. To be called on the event loop."""
         here = self._here()
-        chat, messages = here.chat, here.client.input_for(prompt)
+        chat, messages = here.chat, here.client.prepare(prompt)
         options: dict[str, Any] = {}
         if self._mode == "stream":
             options = {"stream": True} | ({"stream_options": {"include_usage": True}} if chat.stream_usage else {})
