@@ -11,6 +11,7 @@ depends_on = None
 
 FUNCTIONS = {
     "read_conversations": "text[], bigint[], integer",
+    "read_far_conversation": "text, bigint, integer",
     "claim_replies": "text[], timestamptz, double precision, integer",
 }
 

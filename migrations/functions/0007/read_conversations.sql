@@ -2,7 +2,7 @@
 -- message answers which.
 --
 -- Both come from indexes that hold a session's rows side by side. The stretch is long enough for `history_messages` lines, unless replies
--- lie far from what they answer; whoever reads it finds out, and asks for these conversations in another way.
+-- lie far from what they answer; whoever reads it finds out, and asks for such a conversation with `read_far_conversation`.
 --
 -- How it is planned its callers set: the function that claims, and our connections. To set it here as well costs as much as a conversation.
 CREATE FUNCTION read_conversations (session_ids text[], user_seqs bigint[], history_messages integer)

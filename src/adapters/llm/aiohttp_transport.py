@@ -51,7 +51,7 @@ class Head:
         limits = request.extensions.get("timeout", {})
         return cls(
             request,
-            URL(str(request.url), encoded=True),
+            URL(str(request.url.copy_with(userinfo=b"")), encoded=True),  # it is in the headers
             [(name.decode(), value.decode()) for name, value in request.headers.raw if name.lower() not in _NOT_PASSED_ON],
             aiohttp.ClientTimeout(sock_connect=limits.get("connect"), sock_read=limits.get("read")),
         )
@@ -65,12 +65,16 @@ class AiohttpClient(DefaultAsyncHttpxClient):
         super().__init__(timeout=timeout, event_hooks=event_hooks, transport=self._aiohttp)
 
     async def send_directly(self, head: Head, content: bytes) -> AiohttpBody | Answer:
-        """Send a request past httpx and the SDK, whose part in it costs more than all of aiohttp's; its body if all is well."""
+        """Send a request past httpx and the SDK, whose part in it costs more than all of aiohttp's.
+
+        Returns its body if all is well, else what the SDK is to be told (`knowing`); so it is of an answer that sets a cookie.
+        """
         try:
             response = await self._aiohttp.send(head, content)
         except httpx2.TransportError as error:
             return error
-        return AiohttpBody(response, head.request) if response.status == HTTPStatus.OK else _in_httpx(response, head.request)
+        is_plain = response.status == HTTPStatus.OK and "Set-Cookie" not in response.headers
+        return AiohttpBody(response, head.request) if is_plain else _in_httpx(response, head.request)
 
     @contextmanager
     def knowing(self, answer: Answer) -> Iterator[None]:

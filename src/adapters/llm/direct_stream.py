@@ -25,7 +25,7 @@ def can_stream_directly(runnable: object) -> TypeGuard[BaseChatModel]:
         and type(runnable).astream is BaseChatModel.astream
         and inspect.isasyncgenfunction(type(runnable)._astream)  # noqa: SLF001  (what every model of this kind overrides)
         and type(runnable)._astream is not BaseChatModel._astream  # noqa: SLF001
-        and not runnable.disable_streaming
+        and not runnable._streaming_disabled()  # noqa: SLF001
         and runnable.rate_limiter is None
         and runnable.output_version in {None, "v0"}
     )
@@ -45,8 +45,7 @@ async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> As
         ValueError: there are none, as `astream` raises it; and whatever the model raises.
     """
     is_empty = True
-    stream: Callable[..., Any] = getattr(model, "stream_pieces", model._astream)  # noqa: SLF001  (what every model is made of)
-    pieces: AsyncGenerator[str | ChatGenerationChunk] = stream(messages)
+    pieces: AsyncGenerator[str | ChatGenerationChunk] = _stream_of(model)(messages)
     async with aclosing(pieces):
         async for piece in pieces:
             is_empty = False
@@ -59,3 +58,10 @@ async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> As
             yield piece.message
     if is_empty:
         raise ValueError("No generation chunks were returned")
+
+
+def _stream_of(model: BaseChatModel) -> Callable[..., Any]:
+    """`stream_pieces` stands for the `_astream` of its own class, not for one that a subclass has put in its place."""
+    owner = next(kind for kind in type(model).__mro__ if "_astream" in vars(kind))
+    stream: Callable[..., Any] = getattr(model, "stream_pieces" if "stream_pieces" in vars(owner) else "_astream")
+    return stream

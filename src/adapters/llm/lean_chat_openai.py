@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from http import HTTPStatus
@@ -10,7 +11,6 @@ from typing import Any, cast
 
 import httpx2
 import openai
-import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
@@ -59,6 +59,8 @@ class LeanChatOpenAI(ChatOpenAI):
     A request that asks for more than text (tools, structured output, logprobs, `n`, `extra_body`, … : anything but the parameters in
     `_PLAIN`), a model that is set to the Responses API, to content blocks, to response headers, to a gateway or to
     `stream_chunk_timeout`, and any HTTP client but `AiohttpClient` take ChatOpenAI's own way. So do `stream`, `invoke` and `ainvoke`.
+
+    What is set on the model or on its SDK client after the first request is not seen by the requests that follow.
     """
 
     window_s: float = WINDOW_S
@@ -71,6 +73,8 @@ class LeanChatOpenAI(ChatOpenAI):
         """The body of the request for these messages, which hold text alone; kept for the next stream, if that is of the same list."""
         if self._pattern is None or self._pattern.options != options:
             self._pattern = BodyPattern.learn(self._get_request_payload, options)
+        if self._pattern is None:
+            return self._get_request_payload(messages, **options)
         self._prepared = PreparedBody(messages, options, self._pattern.body(messages))
         return self._prepared.body
 
@@ -85,7 +89,8 @@ class LeanChatOpenAI(ChatOpenAI):
     ) -> AsyncIterator[ChatGenerationChunk]:
         payload = self._plain_payload(messages, stop, stream_usage, kwargs)
         if payload is None:
-            others = super()._astream(messages, stop, run_manager, stream_usage=stream_usage, **kwargs)
+            usage = {} if stream_usage is None else {"stream_usage": stream_usage}  # the Responses API's way does not take a None
+            others = super()._astream(messages, stop, run_manager, **usage, **kwargs)
             async with aclosing(cast("AsyncGenerator[ChatGenerationChunk]", others)):
                 async for chunk in others:
                     yield chunk
@@ -134,9 +139,11 @@ class LeanChatOpenAI(ChatOpenAI):
         http = cast("AiohttpClient", self.http_async_client)
         if not isinstance(self.openai_api_key, SecretStr):  # one that may change from request to request
             return _body_of(await self._ask_by_sdk(payload))
-        answer = await http.send_directly(await self._find_head(http), orjson.dumps(payload, option=orjson.OPT_NON_STR_KEYS))
+        content = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()  # as the SDK does
+        answer = await http.send_directly(await self._find_head(http), content)
         if isinstance(answer, AiohttpBody):
             return answer
+        self._head = None  # the SDK may know better after what it is told: a cookie, another address
         with http.knowing(answer):
             return _body_of(await self._ask_by_sdk(payload))
 

@@ -18,11 +18,13 @@ class BodyPattern:
     roles: Mapping[type[BaseMessage], str]
 
     @classmethod
-    def learn(cls, make: Callable[..., dict[str, Any]], options: Mapping[str, Any]) -> Self:
-        """From what `make` (ChatOpenAI's own method) gives with these options."""
+    def learn(cls, make: Callable[..., dict[str, Any]], options: Mapping[str, Any]) -> Self | None:
+        """From what `make` (ChatOpenAI's own method) gives with these options; None for a model of another API than chat completions."""
         samples = [kind(content="sample") for kind in (SystemMessage, HumanMessage, AIMessage)]
         body = make(samples, **options)
-        lines = body.pop("messages")
+        lines = body.pop("messages", None)
+        if lines is None:
+            return None
         return cls(options, body, {type(sample): line["role"] for sample, line in zip(samples, lines, strict=True)})
 
     def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any]:

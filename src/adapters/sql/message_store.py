@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Self
 
@@ -18,9 +19,10 @@ from adapters.sql.group_commit import MAX_BATCH_ITEMS, Answer, GroupCommit, Item
 from adapters.sql.migrations_runner import head_revision, revision_of
 from adapters.sql.plain_first import PlainFirst
 from adapters.sql.schema import records
+from adapters.sql.windows import read_one
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.double_texting import DoubleTexting
-from imcore.errors import MessageConflictError, SchemaOutdatedError
+from imcore.errors import MessageConflictError, SchemaOutdatedError, StoreUnavailableError
 from imcore.message import Message
 from imcore.ports import Audit, Claimed, Finished, MessageStore, RecordPage, Renewal, RunningReply, Stored
 from imcore.prompt import HISTORY_MESSAGES
@@ -170,7 +172,18 @@ class SqlAlchemyMessageStore(MessageStore):
     async def claim(
         self, session_id: str, *, lease_s: float, history_messages: int = HISTORY_MESSAGES, merge: bool = False
     ) -> Claimed | None:
-        return await self._claims.submit(claims.Claim(session_id, lease_s, history_messages, merge))
+        claimed = await self._claims.submit(claims.Claim(session_id, lease_s, history_messages, merge))
+        return await self._read_far(claimed) if isinstance(claimed, plain_steps.FarClaimed) else claimed
+
+    async def _read_far(self, claimed: plain_steps.FarClaimed) -> Claimed:
+        record, window = claimed.record, claimed.window
+        try:
+            lines = await self._database.write_at_once(lambda connection: read_one(connection, window))
+        except StoreUnavailableError:  # nobody will write this reply
+            with suppress(StoreUnavailableError):  # then its lease runs out
+                await self.release(Lease(record.record_id, record.session_id, record.attempt))
+            raise
+        return Claimed([record], lines)
 
     async def renew(self, running: Sequence[RunningReply], *, lease_s: float) -> Renewal:
         return await self._renewals.submit(claims.Renew(running, lease_s))

@@ -7,7 +7,7 @@ of its items that were plain, by their places; the others it leaves as they were
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from adapters.sql.database_functions import DOCUMENT, TEXTS, calling
 from adapters.sql.ends import FROM_OUTCOME, response_of
 from adapters.sql.schema import records
 from adapters.sql.sends import Send
-from adapters.sql.windows import Window, complete, from_stretch
+from adapters.sql.windows import Window, from_stretch
 from imcore.chat_record import ChatRecord, ReplyOutcome
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
@@ -93,6 +93,14 @@ def _stored(send: Send, seq: int, stored_at: datetime) -> Stored:
     return Stored(message, record, duplicate=False)
 
 
+@dataclass(frozen=True, slots=True)
+class FarClaimed:
+    """A claim whose conversation has answers far from their questions. It is still to be read, for which no claim beside it has to wait."""
+
+    record: ChatRecord
+    window: Window
+
+
 class ClaimReplies:
     """Replies that nobody has begun, or that were handed back, each alone in its session with that.
 
@@ -104,7 +112,7 @@ class ClaimReplies:
         self._within = timedelta(seconds=within_s)
         self._clock = HeardClock()
 
-    async def __call__(self, connection: Connection, claims: Sequence[Claim]) -> Mapping[int, Claimed | None]:
+    async def __call__(self, connection: Connection, claims: Sequence[Claim]) -> Mapping[int, Claimed | FarClaimed | None]:
         alike = (claims[0].lease_s, claims[0].history_messages)
         places = {
             claim.session_id: place
@@ -116,24 +124,24 @@ class ClaimReplies:
         lease_s, history_messages = alike
         not_after = await self._clock.now(connection) + self._within
         given = {"session_ids": sorted(places), "not_after": not_after, "lease_s": lease_s, "history_messages": history_messages}
-        answers: dict[int, Claimed | None] = dict.fromkeys(places.values())
+        answers: dict[int, Claimed | FarClaimed | None] = dict.fromkeys(places.values())
         for row in await connection.execute(_CLAIM, given):
             record_id, session_id, *_ = row
             if record_id is None:
                 del answers[places[session_id]]
                 self._clock.forget()
             else:
-                claimed = answers[places[session_id]] = await _claimed(connection, row, history_messages)
+                claimed = answers[places[session_id]] = _claimed(row, history_messages)
                 assert claimed.record.lease_expires_at is not None  # noqa: S101  # it has just been given
                 self._clock.hear(claimed.record.lease_expires_at - timedelta(seconds=lease_s))
         return answers
 
 
-async def _claimed(connection: Connection, row: Sequence[Any], history_messages: int) -> Claimed:
+def _claimed(row: Sequence[Any], history_messages: int) -> Claimed | FarClaimed:
     *values, messages_json, answers_json = row
     record = ChatRecord(**dict(zip((*_NAMES, *_STATE), values, strict=True)))
-    window = Window(record.session_id, record.user_seq, history_messages)
-    return Claimed([record], await complete(connection, window, from_stretch(messages_json, answers_json, history_messages)))
+    lines = from_stretch(messages_json, answers_json, history_messages)
+    return FarClaimed(record, Window(record.session_id, record.user_seq, history_messages)) if lines is None else Claimed([record], lines)
 
 
 async def finish_replies(connection: Connection, outcomes: Sequence[ReplyOutcome]) -> Mapping[int, Finished]:

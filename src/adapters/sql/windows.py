@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import takewhile
 from operator import itemgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Integer, String, Text, and_, bindparam, select
+from sqlalchemy import BigInteger, Column, Integer, String, Text, and_, bindparam, cast, func, select
 
 from adapters.sql.connection import POSTGRESQL, Connection
 from adapters.sql.database_functions import NUMBERS, TEXTS, calling
@@ -42,17 +43,17 @@ async def read_all(connection: Connection, windows: Sequence[Window]) -> list[li
     """The messages of each window, oldest first."""
     stretches = await _read_stretches(connection, windows) if windows and connection.dialect == POSTGRESQL else {}
     found = [from_stretch(*stretches.get((window.session_id, window.user_seq), _NO_STRETCH), window.limit) for window in windows]
-    return [await complete(connection, window, lines) for window, lines in zip(windows, found, strict=True)]
+    return [await read_one(connection, window) if lines is None else lines for window, lines in zip(windows, found, strict=True)]
 
 
-async def complete(connection: Connection, window: Window, found: list[Message] | None) -> list[Message]:
-    """What was `found`, or by a query for this window alone what a stretch was too short for."""
-    if found is not None:
-        return found
+async def read_one(connection: Connection, window: Window) -> list[Message]:
+    """The same, by a query for this window alone, which finds answers however far they are."""
     given = {"session_id": window.session_id, "user_seq": window.user_seq, "at_most": window.limit}
-    rows = await connection.execute(_QUESTIONS_AND_ANSWERS, given)
+    if connection.dialect == POSTGRESQL:
+        ((found,),) = await connection.execute(_FAR, given)
+        return _lines(orjson.loads(found or "[]"), window.limit, _of_json)
     width = len(MESSAGE)
-    pairs = ((row[:width], None if row[width] is None else row[width:]) for row in rows)
+    pairs = [(row[:width], None if row[width] is None else row[width:]) for row in await connection.execute(_QUESTIONS_AND_ANSWERS, given)]
     return _lines(pairs, window.limit, lambda line: Message(*line))
 
 
@@ -63,12 +64,11 @@ def from_stretch(messages_json: str | None, answers_json: str | None, limit: int
     stretch: dict[str, Line] = {_MESSAGE_ID(line): line for line in orjson.loads(messages_json)}
     answers: dict[str, str] = orjson.loads(answers_json or "{}")
     questions = sorted((line for line in stretch.values() if _TYPE(line) == MessageType.TEXT), key=_SEQ, reverse=True)
-    replies = [answers.get(str(_SEQ(question))) for question in questions]
-    if any(reply is not None and reply not in stretch for reply in replies):
-        return None
-    lines = _lines(((question, stretch.get(reply or "")) for question, reply in zip(questions, replies, strict=True)), limit, _of_json)
-    begins_the_session = bool(questions) and _SEQ(questions[-1]) == 1
-    return lines if len(lines) == limit or begins_the_session else None
+    answered = [(question, answers.get(str(_SEQ(question)))) for question in questions]
+    near = list(takewhile(lambda pair: pair[1] is None or pair[1] in stretch, answered))
+    lines = _lines(((question, stretch.get(answer or "")) for question, answer in near), limit, _of_json)
+    is_whole_session = len(near) == len(questions) > 0 and _SEQ(questions[-1]) == 1
+    return lines if len(lines) == limit or is_whole_session else None
 
 
 def _lines(newest_first: Iterable[tuple[Line, Line | None]], limit: int, read: Callable[[Line], Message]) -> list[Message]:
@@ -104,6 +104,14 @@ _STRETCHES = calling(
     session_ids=TEXTS,
     user_seqs=NUMBERS,
     history_messages=(Integer, Integer),
+)
+
+_FAR = select(
+    func.read_far_conversation(
+        cast(bindparam("session_id", type_=String), String),
+        cast(bindparam("user_seq", type_=BigInteger), BigInteger),
+        cast(bindparam("at_most", type_=Integer), Integer),
+    )
 )
 
 
