@@ -15,31 +15,15 @@ from pydantic import SecretStr
 
 from adapters.llm.aiohttp_transport import AiohttpClient
 from adapters.llm.lean_chat_openai import LeanChatOpenAI
-from adapters.llm.openai_compatible import OpenAICompatibleLLMClient
-from imcore.errors import LLMError
 from tests.stand_ins.http_playing import Asked, playing, status
-from tests.stand_ins.http_script import DONE, END, RESET, STREAM, Step, chunked, frame
+from tests.stand_ins.http_script import DONE, RESET, STREAM, Step, frame
+from tests.stand_ins.model_clients import AT_ONCE, GOOD, KINDS, build, outcome
 from tests.stand_ins.openai_replies import Fault, reply_text
 from tests.stand_ins.openai_server import OpenAIStandIn
 from tests.stand_ins.prompts import CONVERSATION, says
-from tests.stand_ins.reading import read, text_of
+from tests.stand_ins.reading import read
 
-GOOD: list[Step] = [STREAM, chunked(frame("Hi") + frame(finish_reason="stop") + DONE), END]
-AT_ONCE = b"Retry-After-Ms: 1\r\n"
-KINDS = ["lean", "chat-openai"]
 SETTINGS: dict[str, Any] = {"model": "echo", "stream_chunk_timeout": None, "http_socket_options": (), "max_retries": 0}
-
-
-async def outcome(client: OpenAICompatibleLLMClient, prompt: Any = CONVERSATION) -> Any:
-    """The text, or the error and its words."""
-    try:
-        return text_of(await read(client, prompt))
-    except LLMError as error:
-        return type(error), error.detail
-
-
-def build(kind: Any, base_url: str, *, model: str = "echo", **options: Any) -> OpenAICompatibleLLMClient:
-    return OpenAICompatibleLLMClient(model, base_url=base_url, api_key="key", kind=kind, **options)
 
 
 def comparable(asked: list[Asked]) -> list[tuple[Any, ...]]:
@@ -258,8 +242,7 @@ async def test_a_number_that_json_does_not_know_is_no_other_number(option: dict[
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_server_without_token_counts_is_asked_without_them_also_by_replies_in_flight(kind: str) -> None:
     with OpenAIStandIn() as server:
-        client = build(kind, server.base_url)
-        server.script(Fault.REFUSE_STREAM_OPTIONS, times=20)
+        client = build(kind, server.base_url, model=Fault.REFUSE_STREAM_OPTIONS.value)
         prompts = [says(f"number {number}") for number in range(20)]
         for prompt in prompts[:10]:
             client.request(prompt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -30,18 +30,6 @@ from tests.contracts.message_stores import LONG_S, a_send, answer, claim_reply, 
 from tests.integration.test_sql_plain_plans import GROW, MANY_ROWS, TABLES, lose_settings, psql, rows_read
 
 LIMITS = (1, 2, 3, 5, 8, 13, 20, 50, 200)
-
-
-@pytest.fixture
-async def url(postgres_url: str) -> str:
-    await asyncio.to_thread(migrate, postgres_url)
-    return postgres_url
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlAlchemyMessageStore]:
-    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as one:
-        yield one
 
 
 async def live(store: SqlAlchemyMessageStore, user: str, chance: random.Random, turns: int) -> None:
@@ -122,14 +110,14 @@ async def all_windows(store: SqlAlchemyMessageStore, chance: random.Random) -> l
 
 @pytest.mark.parametrize(("factor", "more"), [(1, 1 << 40), (1, 1 << 61), (7, 0), (1000, 5)])
 async def test_numbers_that_are_large_or_have_gaps_change_no_window(
-    store: SqlAlchemyMessageStore, url: str, factor: int, more: int
+    store: SqlAlchemyMessageStore, migrated_url: str, factor: int, more: int
 ) -> None:
     await live(store, "a", random.Random(7), 12)
     before = {(window.user_seq, window.limit): await alone(store, window) for window in await all_windows(store, random.Random(1))}
     changes = (("messages", "seq", "-"), ("ai_chat_records", "user_seq", ""), ("sessions", "last_seq", ""))
     for table, number, sign in changes:
-        psql(url, f"UPDATE {table} SET {number} = {sign}({number} * {factor} + {more})")  # noqa: S608  # of the constants above
-    psql(url, "UPDATE messages SET seq = -seq")  # on the way no number is taken twice
+        psql(migrated_url, f"UPDATE {table} SET {number} = {sign}({number} * {factor} + {more})")  # noqa: S608  # of the constants above
+    psql(migrated_url, "UPDATE messages SET seq = -seq")  # on the way no number is taken twice
     wanted = [Window("a", seq * factor + more, limit) for seq, limit in before]
     found = [[line.msg_content for line in lines] for lines in await together(store, wanted)]
     assert found == [[line.msg_content for line in lines] for lines in before.values()]
@@ -163,11 +151,11 @@ async def test_every_character_that_json_escapes_comes_back_as_it_was(store: Sql
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"])
-async def test_times_are_the_same_whatever_the_database_would_write_them_in(url: str, zone: str) -> None:
-    name = url.rpartition("/")[2]
+async def test_times_are_the_same_whatever_the_database_would_write_them_in(migrated_url: str, zone: str) -> None:
+    name = migrated_url.rpartition("/")[2]
     for setting in (f"timezone = '{zone}'", "IntervalStyle = 'sql_standard'", "extra_float_digits = -10", "lc_time = 'C'"):
-        psql(url, f"ALTER DATABASE {name} SET {setting}")
-    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
+        psql(migrated_url, f"ALTER DATABASE {name} SET {setting}")
+    async with SqlAlchemyMessageStore(open_engines(migrated_url, application_name="imcore-test")) as store:
         for _ in range(3):
             await send(store)
             await store.finish(outcome(lease_of((await claim_reply(store)).record)))
@@ -178,9 +166,9 @@ async def test_times_are_the_same_whatever_the_database_would_write_them_in(url:
         assert list(claimed.window) == await alone(store, Window("alice", claimed.record.user_seq, 20))
 
 
-async def test_claims_beside_sends_and_ends_bring_all_that_was_said_before(url: str) -> None:
+async def test_claims_beside_sends_and_ends_bring_all_that_was_said_before(migrated_url: str) -> None:
     """Two processes write, one sends; nothing is cancelled, so what leads to a message never changes any more."""
-    one, other, third = (SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) for _ in range(3))
+    one, other, third = (SqlAlchemyMessageStore(open_engines(migrated_url, application_name="imcore-test")) for _ in range(3))
     users = [f"user{number}" for number in range(8)]
     brought: dict[str, list[list[str]]] = {user: [] for user in users}
 
@@ -245,17 +233,17 @@ async def test_a_process_of_the_release_before_claims_beside_one_of_this(store: 
         await send(store, "both")
 
 
-async def test_the_way_down_leaves_the_release_before_its_claim_and_the_way_up_brings_ours_back(url: str) -> None:
-    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
+async def test_the_way_down_leaves_the_release_before_its_claim_and_the_way_up_brings_ours_back(migrated_url: str) -> None:
+    async with SqlAlchemyMessageStore(open_engines(migrated_url, application_name="imcore-test")) as store:
         await send(store, "a")
         await send(store, "b")
-        await asyncio.to_thread(migrate, url, "0006")
+        await asyncio.to_thread(migrate, migrated_url, "0006")
         assert set(await old_claim(store, "a")) == {"a"}
-        await asyncio.to_thread(migrate, url)
+        await asyncio.to_thread(migrate, migrated_url)
         assert len((await claim_reply(store, "b")).window) == 1
         assert set(await old_claim(store, "a", "b")) == set()
-    await asyncio.to_thread(migrate, url, "base")
-    await asyncio.to_thread(migrate, url)
+    await asyncio.to_thread(migrate, migrated_url, "base")
+    await asyncio.to_thread(migrate, migrated_url)
 
 
 # a conversation that takes a second query
@@ -263,12 +251,12 @@ async def test_the_way_down_leaves_the_release_before_its_claim_and_the_way_up_b
 Failure = Callable[[Connection, str], Awaitable[None]]
 
 
-async def connection_is_cut(connection: Connection, url: str) -> None:
+async def connection_is_cut(connection: Connection, migrated_url: str) -> None:
     backend = (await connection.execute(select(func.pg_backend_pid())))[0][0]
-    await asyncio.to_thread(psql, url, f"SELECT pg_terminate_backend({backend}, 10000)")
+    await asyncio.to_thread(psql, migrated_url, f"SELECT pg_terminate_backend({backend}, 10000)")
 
 
-async def statement_is_cancelled(connection: Connection, url: str) -> None:  # noqa: ARG001  (as the other)
+async def statement_is_cancelled(connection: Connection, migrated_url: str) -> None:  # noqa: ARG001  (as the other)
     await connection.execute(select(func.set_config("statement_timeout", "1", False)))
     try:
         await connection.execute(select(func.pg_sleep(60)))
@@ -276,14 +264,14 @@ async def statement_is_cancelled(connection: Connection, url: str) -> None:  # n
         await connection.execute(select(func.set_config("statement_timeout", "0", False)))
 
 
-def failing_once(monkeypatch: pytest.MonkeyPatch, url: str, failure: Failure) -> None:
+def failing_once(monkeypatch: pytest.MonkeyPatch, migrated_url: str, failure: Failure) -> None:
     """The next conversation that takes a second query does not get it."""
     failed: list[Window] = []
 
     async def failing(connection: Connection, window: Window) -> list[Message]:
         if not failed:
             failed.append(window)
-            await failure(connection, url)
+            await failure(connection, migrated_url)
         return await read_one(connection, window)
 
     monkeypatch.setattr(message_store, "read_one", failing)
@@ -299,10 +287,10 @@ async def far_apart(store: SqlAlchemyMessageStore, user: str) -> None:
 
 @pytest.mark.parametrize("failure", [connection_is_cut, statement_is_cancelled], ids=["cut off", "cancelled"])
 async def test_a_claim_whose_second_query_fails_is_made_again_or_handed_back_at_once(
-    store: SqlAlchemyMessageStore, url: str, monkeypatch: pytest.MonkeyPatch, failure: Failure
+    store: SqlAlchemyMessageStore, migrated_url: str, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     await far_apart(store, "far")
-    failing_once(monkeypatch, url, failure)
+    failing_once(monkeypatch, migrated_url, failure)
     try:
         claimed = await claim_reply(store, "far", history_messages=5)
     except StoreUnavailableError:
@@ -313,12 +301,12 @@ async def test_a_claim_whose_second_query_fails_is_made_again_or_handed_back_at_
 
 @pytest.mark.parametrize("failure", [connection_is_cut, statement_is_cancelled], ids=["cut off", "cancelled"])
 async def test_a_second_query_that_fails_strands_no_claim_beside_its_own(
-    store: SqlAlchemyMessageStore, url: str, monkeypatch: pytest.MonkeyPatch, failure: Failure
+    store: SqlAlchemyMessageStore, migrated_url: str, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     users = [f"user{number}" for number in range(9)]
     await asyncio.gather(*(send(store, user) for user in users))
     await far_apart(store, "far")
-    failing_once(monkeypatch, url, failure)
+    failing_once(monkeypatch, migrated_url, failure)
     wanted = (store.claim(user, lease_s=LONG_S, history_messages=5) for user in (*users, "far"))
     claims = await asyncio.gather(*wanted, return_exceptions=True)
     leased = {user for user in users for record in await store.open_records(user, user) if record.lease_expires_at is not None}
@@ -332,25 +320,25 @@ async def test_a_second_query_that_fails_strands_no_claim_beside_its_own(
 @pytest.mark.parametrize("known", ["nothing", "empty tables", "few rows", "all rows"])
 @pytest.mark.parametrize("way", ["a stretch", "a query of its own"])
 @pytest.mark.parametrize("before", ["planned small", "planned grown"])
-async def test_a_conversation_costs_the_same_in_any_session_also_behind_a_pooler(url: str, known: str, way: str, before: str) -> None:
-    engines = open_engines(url, application_name="imcore-test")
+async def test_a_conversation_costs_the_same_everywhere_also_behind_a_pooler(migrated_url: str, known: str, way: str, before: str) -> None:
+    engines = open_engines(migrated_url, application_name="imcore-test")
     event.listen(engines.write.sync_engine, "connect", lose_settings)
     for table in TABLES:
-        psql(url, f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        psql(migrated_url, f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     window = Window("long", 9001, 20)
     async with SqlAlchemyMessageStore(engines) as store:
         read = (lambda: together(store, [window])) if way == "a stretch" else (lambda: alone(store, window))
         if known == "empty tables":
-            psql(url, f"VACUUM ANALYZE {', '.join(TABLES)}")
+            psql(migrated_url, f"VACUUM ANALYZE {', '.join(TABLES)}")
         for number in range(16):
             await send(store, f"early{number}")
             await answer(store, f"early{number}")
             if before == "planned small":
                 await read()
             if known == "few rows" and number == 4:
-                psql(url, f"VACUUM ANALYZE {', '.join(TABLES)}")
-        psql(url, GROW)
+                psql(migrated_url, f"VACUUM ANALYZE {', '.join(TABLES)}")
+        psql(migrated_url, GROW)
         if known == "all rows":
-            psql(url, f"ANALYZE {', '.join(TABLES)}")
-        await rows_read(store, url, send(store, "counted from here on"))
-        assert await rows_read(store, url, read()) <= MANY_ROWS
+            psql(migrated_url, f"ANALYZE {', '.join(TABLES)}")
+        await rows_read(store, migrated_url, send(store, "counted from here on"))
+        assert await rows_read(store, migrated_url, read()) <= MANY_ROWS

@@ -55,33 +55,27 @@ MANY_ROWS = 250
 """More than any step needs: a conversation of 20 lines, its records, and a user's ten sessions with their five open records each."""
 
 
-def psql(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
+def psql(migrated_url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture
-async def url(postgres_url: str) -> str:
-    await asyncio.to_thread(migrate, postgres_url)
-    return postgres_url
-
-
 @pytest.fixture(params=["never seen", "seen empty", "seen grown"])
-def statistics(url: str, request: pytest.FixtureRequest) -> str:
+def statistics(migrated_url: str, request: pytest.FixtureRequest) -> str:
     """What PostgreSQL knows of the tables; it is not to learn more."""
     for table in TABLES:
-        psql(url, f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        psql(migrated_url, f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
     if request.param == "seen empty":
-        psql(url, f"VACUUM ANALYZE {', '.join(TABLES)}")
+        psql(migrated_url, f"VACUUM ANALYZE {', '.join(TABLES)}")
     known: str = request.param
     return known
 
 
 @pytest.fixture(params=["with our settings", "behind a pooler"])
-def engines(url: str, request: pytest.FixtureRequest) -> Engines:
+def engines(migrated_url: str, request: pytest.FixtureRequest) -> Engines:
     """A pooler in transaction mode gives the transactions of one session to connections that know nothing of its settings."""
-    opened = open_engines(url, application_name="imcore-test")
+    opened = open_engines(migrated_url, application_name="imcore-test")
     if request.param == "behind a pooler":
         event.listen(opened.write.sync_engine, "connect", lose_settings)
     return opened
@@ -96,33 +90,33 @@ def lose_settings(connection: Any, _record: object) -> None:
 
 
 @pytest.fixture
-async def grown(engines: Engines, url: str, statistics: str) -> AsyncIterator[SqlAlchemyMessageStore]:
+async def grown(engines: Engines, migrated_url: str, statistics: str) -> AsyncIterator[SqlAlchemyMessageStore]:
     """A store that has planned its steps over an empty database, which then grew."""
     async with SqlAlchemyMessageStore(engines) as store:
         for number in range(12):
             await store.add(*a_send(f"early{number}"), max_pending=20)
             await answer(store, f"early{number}")
-        psql(url, GROW)
+        psql(migrated_url, GROW)
         if statistics == "seen grown":
-            psql(url, f"ANALYZE {', '.join(TABLES)}")
+            psql(migrated_url, f"ANALYZE {', '.join(TABLES)}")
         yield store
 
 
-async def rows_read(store: SqlAlchemyMessageStore, url: str, step: Awaitable[object]) -> int:
+async def rows_read(store: SqlAlchemyMessageStore, migrated_url: str, step: Awaitable[object]) -> int:
     """By index and by scan, over all tables."""
 
     async def flush(connection: Connection) -> None:
         await connection.execute(text("SELECT pg_stat_force_next_flush()"))
 
-    before = counted(url)
+    before = counted(migrated_url)
     await step
     await store._database.write_at_once(flush)
-    return counted(url) - before
+    return counted(migrated_url) - before
 
 
-def counted(url: str) -> int:
+def counted(migrated_url: str) -> int:
     ((by_index, by_scan),) = psql(
-        url,
+        migrated_url,
         """
         SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes), (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)
         """,
@@ -130,42 +124,42 @@ def counted(url: str) -> int:
     return int(by_index) + int(by_scan)
 
 
-async def test_no_step_reads_more_than_its_own_session_and_user_have(grown: SqlAlchemyMessageStore, url: str) -> None:
-    await rows_read(grown, url, send(grown, "counted from here on"))
-    read = {"a send": await rows_read(grown, url, grown.add(*a_send("long"), max_pending=20))}
-    read["a send of one with open replies"] = await rows_read(grown, url, grown.add(*a_send("user7"), max_pending=99))
-    read["ten sends"] = await rows_read(grown, url, asyncio.gather(*(send(grown, f"new{number}") for number in range(10))))
+async def test_no_step_reads_more_than_its_own_session_and_user_have(grown: SqlAlchemyMessageStore, migrated_url: str) -> None:
+    await rows_read(grown, migrated_url, send(grown, "counted from here on"))
+    read = {"a send": await rows_read(grown, migrated_url, grown.add(*a_send("long"), max_pending=20))}
+    read["a send of one with open replies"] = await rows_read(grown, migrated_url, grown.add(*a_send("user7"), max_pending=99))
+    read["ten sends"] = await rows_read(grown, migrated_url, asyncio.gather(*(send(grown, f"new{number}") for number in range(10))))
     claimed = asyncio.ensure_future(claim(grown, "long"))
-    read["a claim"] = await rows_read(grown, url, claimed)
-    read["a claim of what runs"] = await rows_read(grown, url, grown.claim("user7:1", lease_s=LONG_S))
-    read["an end"] = await rows_read(grown, url, grown.finish(outcome(claimed.result())))
+    read["a claim"] = await rows_read(grown, migrated_url, claimed)
+    read["a claim of what runs"] = await rows_read(grown, migrated_url, grown.claim("user7:1", lease_s=LONG_S))
+    read["an end"] = await rows_read(grown, migrated_url, grown.finish(outcome(claimed.result())))
     await send(grown, "long")
     lease = await claim(grown, "long")
-    read["an end without a message"] = await rows_read(grown, url, grown.finish(outcome(lease, ReplyStatus.FAILED, text="")))
+    read["an end without a message"] = await rows_read(grown, migrated_url, grown.finish(outcome(lease, ReplyStatus.FAILED, text="")))
     assert all(read.values())
     assert {step: rows for step, rows in read.items() if rows > MANY_ROWS} == {}
 
 
-async def test_a_send_without_a_limit_does_not_read_its_users_other_sessions(grown: SqlAlchemyMessageStore, url: str) -> None:
-    await rows_read(grown, url, send(grown, "counted from here on"))
-    assert await rows_read(grown, url, send(grown, "sessions", session_id="sessions:2000")) <= MANY_ROWS
+async def test_a_send_without_a_limit_does_not_read_its_users_other_sessions(grown: SqlAlchemyMessageStore, migrated_url: str) -> None:
+    await rows_read(grown, migrated_url, send(grown, "counted from here on"))
+    assert await rows_read(grown, migrated_url, send(grown, "sessions", session_id="sessions:2000")) <= MANY_ROWS
 
 
-async def test_sends_of_one_user_at_once_read_their_sessions_once_for_the_limit(grown: SqlAlchemyMessageStore, url: str) -> None:
-    await rows_read(grown, url, send(grown, "counted from here on"))
+async def test_sends_of_one_user_at_once_read_their_sessions_once_for_the_limit(grown: SqlAlchemyMessageStore, migrated_url: str) -> None:
+    await rows_read(grown, migrated_url, send(grown, "counted from here on"))
     sends = (grown.add(*a_send("sessions", session_id="sessions:1"), max_pending=20) for _ in range(10))
-    assert await rows_read(grown, url, asyncio.gather(*sends)) <= 2000 + MANY_ROWS
+    assert await rows_read(grown, migrated_url, asyncio.gather(*sends)) <= 2000 + MANY_ROWS
 
 
 # what they need
 
 
 @pytest.fixture
-def writer_role(url: str) -> Iterator[str]:
+def writer_role(migrated_url: str) -> Iterator[str]:
     """A role that owns nothing and may read and write the tables."""
-    name = psql(url, "SELECT 'im_writer_' || replace(gen_random_uuid()::text, '-', '')")[0][0]
+    name = psql(migrated_url, "SELECT 'im_writer_' || replace(gen_random_uuid()::text, '-', '')")[0][0]
     psql(
-        url,
+        migrated_url,
         f"""
         CREATE ROLE {name};
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name};
@@ -173,40 +167,40 @@ def writer_role(url: str) -> Iterator[str]:
         """,
     )
     yield name
-    psql(url, f"DROP OWNED BY {name}; DROP ROLE {name}")
+    psql(migrated_url, f"DROP OWNED BY {name}; DROP ROLE {name}")
 
 
-async def test_a_role_that_may_only_read_and_write_the_tables_can_do_all_steps(url: str, writer_role: str) -> None:
-    engines = open_engines(f"{url}?options=-crole%3D{writer_role}", application_name="imcore-test")
+async def test_a_role_that_may_only_read_and_write_the_tables_can_do_all_steps(migrated_url: str, writer_role: str) -> None:
+    engines = open_engines(f"{migrated_url}?options=-crole%3D{writer_role}", application_name="imcore-test")
     async with SqlAlchemyMessageStore(engines) as store:
         for _ in range(2):
             await store.add(*a_send(), max_pending=20)
             await answer(store)
 
 
-async def test_a_role_that_may_only_read_is_given_no_more_by_the_functions(url: str, writer_role: str) -> None:
-    psql(url, f"REVOKE INSERT, UPDATE ON ALL TABLES IN SCHEMA public FROM {writer_role}")
-    engines = open_engines(f"{url}?options=-crole%3D{writer_role}", application_name="imcore-test")
+async def test_a_role_that_may_only_read_is_given_no_more_by_the_functions(migrated_url: str, writer_role: str) -> None:
+    psql(migrated_url, f"REVOKE INSERT, UPDATE ON ALL TABLES IN SCHEMA public FROM {writer_role}")
+    engines = open_engines(f"{migrated_url}?options=-crole%3D{writer_role}", application_name="imcore-test")
     async with SqlAlchemyMessageStore(engines) as store:
         with pytest.raises(Exception, match="permission denied") as refused:
             await send(store)
     assert not isinstance(refused.value, StoreUnavailableError)
 
 
-async def test_all_steps_work_in_another_schema_beside_tables_of_the_same_names(url: str) -> None:
-    psql(url, "CREATE SCHEMA chat")
-    elsewhere = f"{url}?options=-csearch_path%3Dchat"
+async def test_all_steps_work_in_another_schema_beside_tables_of_the_same_names(migrated_url: str) -> None:
+    psql(migrated_url, "CREATE SCHEMA chat")
+    elsewhere = f"{migrated_url}?options=-csearch_path%3Dchat"
     await asyncio.to_thread(migrate, elsewhere)
     async with SqlAlchemyMessageStore(open_engines(elsewhere, application_name="imcore-test")) as store:
         for _ in range(2):
             await send(store)
             await answer(store)
-    assert psql(url, "SELECT (SELECT count(*) FROM public.messages), (SELECT count(*) FROM chat.messages)") == [(0, 4)]
+    assert psql(migrated_url, "SELECT (SELECT count(*) FROM public.messages), (SELECT count(*) FROM chat.messages)") == [(0, 4)]
 
 
-async def test_texts_of_megabytes_come_back_as_they_were(url: str) -> None:
+async def test_texts_of_megabytes_come_back_as_they_were(migrated_url: str) -> None:
     long = "\\\"'漢🎉 " * 500_000
-    async with SqlAlchemyMessageStore(open_engines(url, application_name="imcore-test")) as store:
+    async with SqlAlchemyMessageStore(open_engines(migrated_url, application_name="imcore-test")) as store:
         await send(store, text=long)
         assert (await answer(store, text=long)).msg_content == long
         await send(store)

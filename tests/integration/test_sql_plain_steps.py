@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +16,8 @@ from adapters.sql import plain_steps
 from adapters.sql.claims import Claim
 from adapters.sql.clock import HeardClock
 from adapters.sql.connection import POSTGRESQL, Connection, Row, Values
-from adapters.sql.engine import open_engines
 from adapters.sql.group_commit import GroupCommit
 from adapters.sql.message_store import SqlAlchemyMessageStore
-from adapters.sql.migrations_runner import migrate
 from adapters.sql.plain_first import PlainFirst
 from imcore.chat_record import Lease
 from imcore.double_texting import DoubleTexting
@@ -30,18 +28,6 @@ from tests.contracts.message_stores import LONG_S, RUN_OUT_S, a_send, answer, cl
 Plain = Callable[[Connection, Sequence[Any]], Awaitable[Mapping[int, Any]]]
 
 A_DAY_AGO = datetime.now(UTC) - timedelta(days=1)
-
-
-@pytest.fixture
-async def migrated_url(postgres_url: str) -> str:
-    await asyncio.to_thread(migrate, postgres_url)
-    return postgres_url
-
-
-@pytest.fixture
-async def store(migrated_url: str) -> AsyncIterator[SqlAlchemyMessageStore]:
-    async with SqlAlchemyMessageStore(open_engines(migrated_url, application_name="imcore-test")) as one:
-        yield one
 
 
 class Left:

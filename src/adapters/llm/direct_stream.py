@@ -39,13 +39,13 @@ def is_heard(model: BaseChatModel) -> bool:
 async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncGenerator[str | BaseMessage]:
     """The pieces that `model.astream(messages)` gives, without an id; not the empty one that it may add at the end.
 
-    A model may have a `stream_pieces(messages)` beside its `_astream`, which gives strings in place of chunks that hold text alone.
+    A model may have a `stream_pieces(messages, stop)` beside its `_astream`, which gives strings in place of chunks that hold text alone.
 
     Raises:
         ValueError: there are none, as `astream` raises it; and whatever the model raises.
     """
     is_empty = True
-    pieces: AsyncGenerator[str | ChatGenerationChunk] = _stream_of(model)(messages)
+    pieces: AsyncGenerator[str | ChatGenerationChunk] = _stream_of(model)(messages, stop=None)  # as `astream` calls it
     async with aclosing(pieces):
         async for piece in pieces:
             is_empty = False

@@ -102,10 +102,10 @@ class LeanChatOpenAI(ChatOpenAI):
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    def stream_pieces(self, messages: list[BaseMessage]) -> AsyncGenerator[Piece]:
+    def stream_pieces(self, messages: list[BaseMessage], stop: list[str] | None = None) -> AsyncGenerator[Piece]:
         """What `_astream` gives; in place of chunks that hold text alone the text. To make those costs as much as to read it."""
-        payload = self._plain_payload(messages, None, None, {})
-        return cast("AsyncGenerator[Piece]", super()._astream(messages)) if payload is None else self._pieces(payload)
+        payload = self._plain_payload(messages, stop, None, {})
+        return cast("AsyncGenerator[Piece]", super()._astream(messages, stop)) if payload is None else self._pieces(payload)
 
     def _plain_payload(
         self, messages: list[BaseMessage], stop: list[str] | None, stream_usage: bool | None, kwargs: dict[str, Any]

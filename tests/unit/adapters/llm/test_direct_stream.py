@@ -101,6 +101,19 @@ async def test_a_stream_without_pieces_fails_as_astream_does() -> None:
     assert failures[0] == failures[1]
 
 
+async def test_a_model_that_wants_its_stop_words_is_given_none() -> None:
+    class Wanting(Wordy):
+        async def _astream(  # type: ignore[override]  # a model of somebody who forgot the default
+            self, messages: list[BaseMessage], stop: list[str] | None, **_: Any
+        ) -> AsyncIterator[ChatGenerationChunk]:
+            yield ChatGenerationChunk(message=AIMessageChunk(content=f"{len(messages)} {stop}"))
+
+    for stream in (Wanting().astream(HELLO), direct_stream(Wanting(), HELLO)):
+        first = await anext(aiter(stream))
+        assert isinstance(first, AIMessageChunk)
+        assert first.content == "1 None"
+
+
 async def test_a_reader_that_leaves_closes_the_models_stream_at_once() -> None:
     model = Wordy()
     async with aclosing(direct_stream(model, HELLO)) as pieces:
