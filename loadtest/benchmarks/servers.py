@@ -118,8 +118,8 @@ class Api(ApiProcess):
 
     start_timeout_s: ClassVar[float] = 90.0  # the machine may be busy
 
-    def __init__(self, code: Checkout, settings: Mapping[str, object]) -> None:
-        super().__init__(settings, program=code.command())
+    def __init__(self, code: Checkout, settings: Mapping[str, object], *more_arguments: str) -> None:
+        super().__init__(settings, *more_arguments, program=code.command())
         self._env |= {"PYTHONPATH": code.env()["PYTHONPATH"]}
 
 
@@ -169,12 +169,17 @@ class Service:
 
 @contextmanager
 def imcore(
-    code: Checkout, *, workers: int = 1, settings: Mapping[str, object] | None = None, concurrency: int = CONCURRENCY
+    code: Checkout,
+    *,
+    workers: int = 1,
+    settings: Mapping[str, object] | None = None,
+    concurrency: int = CONCURRENCY,
+    api_processes: int = 1,
 ) -> Iterator[Service]:
-    """One API process and `workers` worker processes of this commit, `concurrency` replies each, on a new PostgreSQL and Redis."""
+    """API processes behind one port and `workers` worker processes of this commit, `concurrency` replies each, on new servers."""
     with backing() as on, ExitStack() as stack:
         chosen = {"DATABASE_URL": on.database_url, "REDIS_URL": on.redis.url, **UNLIMITED, **(settings or {})}
-        api = Api(code, chosen)
+        api = Api(code, chosen, *(("--workers", str(api_processes)) if api_processes > 1 else ()))
         stack.callback(api.close)
         migrated = api.run("migrate")
         if migrated.returncode:

@@ -60,13 +60,13 @@ def build_celery(settings: Settings) -> Celery:
         raise WrongSettingsError(f"IM_REDIS_URL: {error}") from None
 
 
-def build_queue(celery: Celery) -> MemoryReplyQueue | CeleryReplyQueue:
+def build_queue(celery: Celery, notifier: MemoryNotifier | RedisNotifier) -> MemoryReplyQueue | CeleryReplyQueue:
     """Celery's adapter, or the one of embedded mode."""
-    if celery is None:
+    if celery is None or isinstance(notifier, MemoryNotifier):
         return MemoryReplyQueue()
     from adapters.task_queue.reply_queue import CeleryReplyQueue  # noqa: PLC0415  # as above
 
-    return CeleryReplyQueue(celery)
+    return CeleryReplyQueue(celery, origin=lambda: notifier.origin)
 
 
 def build_consumer(celery: Celery, queue: ReplyQueue, writers: ReplyWriters) -> CeleryHintConsumer:
@@ -117,9 +117,9 @@ class ApiContainer(containers.DeclarativeContainer):
     metrics = providers.Singleton(Metrics)
     store = providers.Singleton(build_store, settings, "api")
     celery = providers.Singleton(build_celery, settings)
-    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
-    live = providers.Singleton(LiveReplies, notifier.provided.publish_request)
+    queue = providers.Singleton(build_queue, celery, notifier)
+    live = providers.Singleton(LiveReplies, notifier.provided.publish_request, here=notifier.provided.name)
     hub = providers.Singleton(Hub, live, max_connections_per_user=settings.provided.max_connections_per_user)
     send_message = providers.Singleton(
         SendMessage,
@@ -150,8 +150,8 @@ class WorkerContainer(containers.DeclarativeContainer):
     metrics = providers.Singleton(Metrics)
     store = providers.Singleton(build_store, settings, "worker")
     celery = providers.Singleton(build_celery, settings)
-    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
+    queue = providers.Singleton(build_queue, celery, notifier)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(
         build_writers, settings, store=store, queue=queue, notifier=notifier, llm=llm, meter=metrics, slots=concurrency
@@ -168,6 +168,6 @@ class CliContainer(containers.DeclarativeContainer):
     tokens = providers.Singleton(build_tokens, settings)
     store = providers.Singleton(build_store, settings, "cli")
     celery = providers.Singleton(build_celery, settings)
-    queue = providers.Singleton(build_queue, celery)
     notifier = providers.Singleton(build_notifier, settings)
+    queue = providers.Singleton(build_queue, celery, notifier)
     llm = providers.Singleton(build_llm, settings)

@@ -67,4 +67,4 @@ class DeltaWindow:
     def _publish(self, draft: Draft) -> None:
         delta = draft.untold()
         if delta is not None:
-            self._notifier.publish(draft.record.user_id, delta)
+            self._notifier.publish(draft.record.user_id, delta, origin=draft.origin)

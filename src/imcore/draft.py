@@ -27,11 +27,13 @@ class Draft:
     """The text so far, what the model said about it, and the switch that breaks the writing off.
 
     `group` are all records that the reply answers, in the order of their messages; only `record` itself unless others were merged into it.
+    `origin` names the process that alone is told of its deltas; empty, as it becomes when another one asks: every process is.
     """
 
-    def __init__(self, record: ChatRecord, group: Sequence[ChatRecord] = ()) -> None:
+    def __init__(self, record: ChatRecord, group: Sequence[ChatRecord] = (), *, origin: str = "") -> None:
         self.record = record
         self.group = group or (record,)
+        self.origin = origin
         self.lease = Lease(record.record_id, record.session_id, record.attempt)
         self.halted: Halt | None = None
         self.request: dict[str, object] | None = None

@@ -15,12 +15,15 @@ from imcore.message import Message
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted:
+    """`origin` names the process where the message came in: it is told of the deltas, others once they ask. Empty: every process is."""
+
     type: ClassVar[str] = "reply.started"
     record_id: str
     attempt: int
     session_id: str
     user_message_id: str
     ai_message_id: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class StopReply:
 
 @dataclass(frozen=True, slots=True)
 class ShowReply:
-    """Asks whoever writes this reply for a delta at offset 0 with the whole text so far."""
+    """Asks whoever writes this reply for a delta at offset 0 with the whole text so far, and to tell every process what follows."""
 
     type: ClassVar[str] = "show"
     record_id: str

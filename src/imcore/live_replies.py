@@ -43,27 +43,29 @@ class LiveReply:
 
 
 class LiveReplies:
-    """Feed it every event in the order heard; send on what it returns."""
+    """Feed it every event in the order heard; send on what it returns. `here` is this process's name as an origin of replies."""
 
-    def __init__(self, ask: Callable[[ShowReply], None], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ask: Callable[[ShowReply], None], monotonic: Callable[[], float] = time.monotonic, *, here: str = "") -> None:
         self.ends_heard = 0
         self._ask = ask
+        self._here = here
         self._monotonic = monotonic
         self._running: dict[str, LiveReply] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._asked: dict[str, float] = {}
 
-    def hear(self, user_id: str, event: ReplyEvent) -> ReplyEvent | None:
-        """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing."""
+    def hear(self, user_id: str, event: ReplyEvent, *, has_readers: bool = True) -> ReplyEvent | None:
+        """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing.
+
+        A reply that was not begun here, or whose deltas go elsewhere, is asked for if the user `has_readers` here; otherwise nothing of it
+        is kept, and whoever comes to read it asks (`so_far`).
+        """
         if self.has_ended(event.record_id, event.attempt) or event.attempt < self._attempt(event.record_id):
             return None  # of an attempt that is over: a late delta, or a writer that lost its lease and does not know yet
         if isinstance(event, ReplyDelta):
-            return self._hear_delta(user_id, event)
+            return self._hear_delta(user_id, event, has_readers=has_readers)
         if isinstance(event, ReplyStarted):
-            if event.attempt == self._attempt(event.record_id):
-                return None
-            self._begin(user_id, event)
-            return event
+            return self._hear_start(user_id, event, has_readers=has_readers)
         return self._hear_end(event)
 
     def snapshot(self, record_id: str) -> ReplyDelta | None:
@@ -72,13 +74,17 @@ class LiveReplies:
         return ReplyDelta(record_id, reply.attempt, 0, reply.text) if reply else None
 
     def so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplyDelta:
-        """The whole text so far of an open record, which is its leader's: as heard here, else as stored, and its writer is asked."""
-        heard = self.snapshot(leader.record_id)
-        if heard is not None and heard.attempt >= record.attempt:
-            return ReplyDelta(record.record_id, heard.attempt, 0, heard.text)
-        if leader.attempt > 0:
-            self.ask(record.record_id)
-        return ReplyDelta(record.record_id, leader.attempt, 0, leader.text)
+        """The whole text so far of an open record, which is its leader's: as heard here, else as stored, and its writer is asked.
+
+        Never less than what was handed on of the record itself, for what is handed on next goes on from there.
+        """
+        known = [self.snapshot(leader.record_id), self.snapshot(record.record_id)]
+        if known[0] is None or known[0].attempt < record.attempt:
+            known.append(ReplyDelta(record.record_id, leader.attempt, 0, leader.text))
+            if leader.attempt > 0:
+                self.ask(record.record_id)
+        so_far = max((delta for delta in known if delta is not None), key=lambda delta: (delta.attempt, len(delta.text)))
+        return ReplyDelta(record.record_id, so_far.attempt, 0, so_far.text)
 
     def running(self) -> list[tuple[str, str]]:
         """(user_id, record_id) of every reply whose end was not heard yet."""
@@ -126,11 +132,27 @@ class LiveReplies:
         reply = self._running.get(record_id)
         return reply.attempt if reply else 0
 
-    def _hear_delta(self, user_id: str, delta: ReplyDelta) -> ReplyDelta | None:
+    def _hear_start(self, user_id: str, started: ReplyStarted, *, has_readers: bool) -> ReplyStarted | None:
+        if started.attempt == self._attempt(started.record_id):
+            return None
+        is_told_here = started.origin in ("", self._here)
+        if not is_told_here and not has_readers:
+            self.forget(started.record_id)
+            return None
+        self._begin(user_id, started)
+        if not is_told_here:
+            self._asked.pop(started.record_id, None)  # whatever was asked before, this attempt has not heard of it
+            self.ask(started.record_id)
+        return started
+
+    def _hear_delta(self, user_id: str, delta: ReplyDelta, *, has_readers: bool) -> ReplyDelta | None:
         reply = self._running.get(delta.record_id)
         if reply is None or reply.attempt < delta.attempt:
+            if not has_readers:
+                self.forget(delta.record_id)
+                return None
+            self.ask(delta.record_id)  # what follows may be told elsewhere
             if delta.offset > 0:
-                self.ask(delta.record_id)
                 return None
             reply = self._begin(user_id, delta)
         self._note_heard(reply)

@@ -315,9 +315,17 @@ class Notifier(Protocol):
     To be called on the event loop.
     """
 
+    @property
     @abstractmethod
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
-        """Tell every listener for events, in every process."""
+    def name(self) -> str:
+        """What this process is called where something is told to one process alone; empty if nothing ever is."""
+
+    @abstractmethod
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
+        """Tell every listener for events, in every process; with an `origin` at least those of the process with that `name`.
+
+        Between two events that one listener is told, the order is that of publishing, whatever their origins.
+        """
 
     @abstractmethod
     def publish_request(self, request: WriterRequest) -> None:

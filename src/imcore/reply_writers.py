@@ -75,6 +75,7 @@ class ReplyWriters:
         self._slots = slots
         self._drains: dict[str, asyncio.Task[None]] = {}
         self._hinted: set[str] = set()
+        self._origins: dict[str, str] = {}  # of the sessions that are drained
         self._drafts: dict[Draft, float] = {}  # and when its lease began
         self._draft_of: dict[str, Draft] = {}  # by each record that it answers
         self._closing = False
@@ -93,14 +94,19 @@ class ReplyWriters:
             asyncio.create_task(self._every(self._times.sweep_s, self.sweep), name="recover replies"),
         ]
 
-    async def offer(self, session_ids: Collection[str]) -> None:
-        """Serve these sessions; waits while all slots are taken, which is the back-pressure on whoever brings hints."""
+    async def offer(self, session_ids: Collection[str], origin: str = "") -> None:
+        """Serve these sessions; waits while all slots are taken, which is the back-pressure on whoever brings hints.
+
+        `origin` names the process where the messages came in, if that is known: it alone is told of the replies' deltas until another asks.
+        """
         for session_id in session_ids:
-            if session_id in self._drains:
+            if session_id not in self._drains:
+                await self._free.acquire()
+                self._start(session_id)
+            else:
                 self._hinted.add(session_id)
-                continue
-            await self._free.acquire()
-            self._start(session_id)
+            if session_id in self._drains:
+                self._origins[session_id] = origin
 
     def hear(self, request: WriterRequest) -> None:
         """Do what a user asks of a reply, if it is written here."""
@@ -109,7 +115,9 @@ class ReplyWriters:
             return
         if isinstance(request, StopReply):
             draft.halt(Halt.STOPPED)
-        elif draft.text:
+            return
+        draft.origin = ""
+        if draft.text:
             self._notifier.publish(draft.record.user_id, draft.snapshot(request.record_id))
 
     async def sweep(self) -> int:
@@ -168,6 +176,7 @@ class ReplyWriters:
             log.exception("defect in a drain; the session is left to recovery", extra={"session_id": session_id})
         finally:
             self._hinted.discard(session_id)
+            self._origins.pop(session_id, None)
             del self._drains[session_id]
             self._free.release()
 
@@ -181,7 +190,7 @@ class ReplyWriters:
         )
         if claimed is None:
             return False
-        draft = Draft(claimed.record, claimed.group)
+        draft = Draft(claimed.record, claimed.group, origin=self._origins.get(session_id, ""))
         if self._closing:
             draft.halt(Halt.SHUTDOWN)
         with self._kept(draft):

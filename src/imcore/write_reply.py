@@ -94,7 +94,8 @@ class WriteReply:
         log.info("reply started", extra={**_ids(draft.record), "messages": len(draft.group)})
         reply_id = reply_message_id(draft.record.record_id)
         for record in draft.group:
-            started = ReplyStarted(record.record_id, draft.record.attempt, record.session_id, record.user_message_id, reply_id)
+            origin = draft.origin if record.record_id == draft.record.record_id else ""  # of the others no delta is told
+            started = ReplyStarted(record.record_id, draft.record.attempt, record.session_id, record.user_message_id, reply_id, origin)
             self.notifier.publish(record.user_id, started)
 
     async def _conclude(self, draft: Draft, error: LLMError | None, started: datetime) -> bool:

@@ -19,13 +19,15 @@ class Writers:
     """Notes what it is offered, and waits while it is `busy`. It fails on the session `defect`."""
 
     offers: list[list[str]] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.free.set()
 
-    async def offer(self, session_ids: Collection[str]) -> None:
+    async def offer(self, session_ids: Collection[str], origin: str = "") -> None:
         self.offers.append(list(session_ids))
+        self.origins.append(origin)
         if "defect" in session_ids:
             raise RuntimeError("a defect in the writers")
         await self.free.wait()
@@ -56,9 +58,11 @@ async def memory_rig() -> AsyncIterator[QueueRig]:
 
 
 @asynccontextmanager
-async def celery_rig(redis_url: str, *, open_s: float = 0.2, stall_s: float = 30.0) -> AsyncIterator[QueueRig]:
+async def celery_rig(
+    redis_url: str, *, open_s: float = 0.2, stall_s: float = 30.0, origin: Callable[[], str] = str
+) -> AsyncIterator[QueueRig]:
     with celery_app(redis_url) as app:
-        queue, writers = CeleryReplyQueue(app, open_s=open_s), Writers()
+        queue, writers = CeleryReplyQueue(app, open_s=open_s, origin=origin), Writers()
         consumer = CeleryHintConsumer(app, queue, writers.offer, stall_s=stall_s)
         try:
             yield QueueRig(queue, writers, consumer.start)

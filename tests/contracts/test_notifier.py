@@ -21,6 +21,7 @@ TIME = datetime(2026, 1, 31, 8, 15, 0, 123_000, tzinfo=UTC)
 REPLY = Message("m-2", "ada:école", "im:ai", MessageType.AI_REPLY, "Grüße, 世界 👩‍👩‍👧!\n\u2028", TIME, TIME.replace(second=9), seq=2**62)
 EVENTS: list[ReplyEvent] = [
     ReplyStarted("r-1", 1, "ada", "m-1", "m-2"),
+    ReplyStarted("r-1", 1, "ada", "m-1", "m-2", "a process"),
     ReplyDelta("r-1", 1, 0, "Grüße, "),
     ReplyCompleted("r-1", 1, REPLY),
     ReplyFailed("r-2", 3, ReplyError("llm_timeout", 'no token in "20 s"')),
@@ -68,6 +69,16 @@ async def test_events_are_heard_in_the_order_of_publishing(rig: NotifierRig, hea
     published = [(f"user-{number % 7}", ReplyStarted(f"r-{number}", 1, "s", "m", "n")) for number in range(500)]
     for number, (user_id, event) in enumerate(published):
         rig.near.publish(user_id, event)
+        if number % 50 == 0:
+            await asyncio.sleep(0.001)  # so that they travel in several batches
+    await eventually(lambda: len(heard.events) >= len(published))
+    assert heard.events == published
+
+
+async def test_what_is_told_to_one_process_comes_in_order_with_what_is_told_to_all(rig: NotifierRig, heard: Heard) -> None:
+    published = [(f"user-{number % 7}", ReplyDelta(f"r-{number}", 1, 0, "text")) for number in range(500)]
+    for number, (user_id, event) in enumerate(published):
+        rig.near.publish(user_id, event, origin=rig.far.name if number % 3 else "")
         if number % 50 == 0:
             await asyncio.sleep(0.001)  # so that they travel in several batches
     await eventually(lambda: len(heard.events) >= len(published))

@@ -27,9 +27,9 @@ class LossyNotifier(MemoryNotifier):
         self.says_so = False
         self._on_gap: list[Callable[[], None]] = []
 
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
         if not self.is_cut:
-            super().publish(user_id, event)
+            super().publish(user_id, event, origin=origin)
 
     def listen(self, *, on_gap: Callable[[], None] | None = None, **listeners: object) -> None:
         super().listen(**listeners)

@@ -75,6 +75,26 @@ async def test_the_writers_hear_both(redis_url: str) -> None:
         await eventually(lambda: rig.writers.sessions == ["sent", "rendered"])
 
 
+async def test_the_writers_hear_where_the_messages_came_in(redis_url: str) -> None:
+    names = iter(["left", "", "right"])
+    async with celery_rig(redis_url, origin=lambda: next(names)) as rig:
+        await rig.listen()
+        for number in range(3):
+            rig.queue.enqueue([f"s-{number}"])
+            await eventually(lambda number=number: len(rig.writers.offers) > number)
+        assert rig.writers.offers == [["s-0"], ["s-1"], ["s-2"]]
+        assert rig.writers.origins == ["left", "", "right"]
+
+
+async def test_a_hint_from_nowhere_that_anybody_could_name_is_taken_all_the_same(redis_url: str) -> None:
+    async with celery_rig(redis_url) as rig:
+        await rig.listen()
+        with celery_app(redis_url) as app:
+            await asyncio.to_thread(app.send_task, HINT_TASK, (["sent"], {"not": "a name"}), queue=HINT_QUEUE, ignore_result=True)
+        await eventually(lambda: rig.writers.offers)
+        assert (rig.writers.sessions, rig.writers.origins) == (["sent"], [""])
+
+
 async def test_any_celery_worker_hears_both(redis_url: str, client: redis.Redis) -> None:
     await asyncio.to_thread(_publish_both, redis_url)
     async with _stock_worker(redis_url):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
+import redis
 
 from adapters.sql.migrations_runner import migrate
 from tests.chat_client import ChatClient
@@ -41,8 +43,9 @@ def installation(request, redis_url) -> Iterator[Installation]:
             process.close()
 
 
-async def test_a_message_sent_to_one_api_process_is_answered_token_by_token_on_the_other(installation):
-    first, second = installation.urls
+@pytest.mark.parametrize("read_at", [0, 1], ids=["read at the first", "read at the second"])
+async def test_a_message_sent_to_one_api_process_is_answered_token_by_token_on_the_other(installation, read_at):
+    second, first = installation.urls[read_at], installation.urls[1 - read_at]
     token = installation.token("alice")
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=first, headers=headers) as http, ChatClient([second], "alice", token).connected() as alice:
@@ -60,6 +63,23 @@ async def test_a_message_sent_to_one_api_process_is_answered_token_by_token_on_t
         assert record["prompt_tokens"] > 0
         assert whole["request_content"]["messages"][-1] == {"role": "user", "content": "hello from the other side"}
         assert alice.violations == []
+
+
+async def test_the_deltas_of_a_reply_go_to_the_api_process_of_its_reader_alone(installation, redis_url):
+    url = installation.urls[1]  # it came second, and so knows from the start that it is not alone
+    channels = []
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.psubscribe("im:events*")
+        pubsub.get_message(timeout=5)
+        async with ChatClient([url], "alice", installation.token("alice")).connected() as alice:
+            record_id = await alice.send("hello")
+            await alice.ended(record_id)
+        while message := pubsub.get_message(timeout=0.5):
+            channels += [(message["channel"], item[1]) for item in json.loads(message["data"]) if item[2] == record_id]
+    kinds = {kind: {channel for channel, its in channels if its == kind} for _, kind in channels}
+    assert kinds["reply.started"] == kinds["reply.completed"] == {"im:events"}
+    (channel,) = kinds["reply.delta"]
+    assert channel.startswith("im:events:")
 
 
 async def test_the_operators_commands_find_a_healthy_installation(installation):

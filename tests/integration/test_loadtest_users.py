@@ -42,8 +42,8 @@ class RepeatingNotifier(MemoryNotifier):
         super().__init__()
         self._deltas = count(1)
 
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
-        super().publish(user_id, event)
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
+        super().publish(user_id, event, origin=origin)
         if isinstance(event, ReplyDelta) and next(self._deltas) % 20 == 0:
             super().publish(user_id, ReplyDelta(event.record_id, event.attempt, event.offset + len(event.text), event.text))
 

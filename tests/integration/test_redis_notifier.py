@@ -49,6 +49,35 @@ def _publish_calls(client: redis.Redis) -> int:
     return int(client.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
 
 
+async def test_what_is_told_to_one_process_is_not_heard_by_others(redis_url: str) -> None:
+    near, far = Heard(), Heard()
+    async with redis_rig(redis_url) as rig:
+        near.listen_to(rig.near)
+        far.listen_to(rig.far)
+        await rig.start()
+        rig.near.publish("ada", ReplyDelta("r-1", 1, 0, "alone"), origin=rig.far.name)
+        rig.near.publish("ada", STARTED)
+        await eventually(lambda: near.events and len(far.events) == 2)
+        assert near.events == [("ada", STARTED)]
+        assert far.events == [("ada", ReplyDelta("r-1", 1, 0, "alone")), ("ada", STARTED)]
+
+
+async def test_a_process_names_itself_only_while_others_listen_as_well(redis_url: str) -> None:
+    alone, other, deaf = (RedisNotifier(redis_url, count_s=0.02) for _ in range(3))
+    Heard().listen_to(alone)
+    Heard().listen_to(other)
+    for notifier in (alone, deaf):
+        await notifier.start()
+    assert (alone.origin, deaf.origin) == ("", "")
+    await other.start()
+    await eventually(lambda: alone.origin == alone.name and other.origin == other.name)
+    assert deaf.origin == ""
+    await other.close()
+    await eventually(lambda: alone.origin == "")
+    for notifier in (alone, deaf):
+        await notifier.close()
+
+
 async def test_deltas_that_follow_one_another_leave_as_one(redis_url: str) -> None:
     heard = Heard()
     async with redis_rig(redis_url) as rig:

@@ -81,6 +81,7 @@ class Screen:
 class Api:
     """One API process: hears the bus, tells its client."""
 
+    name: str
     live: LiveReplies
     resume: ResumeSession = field(init=False)
     catch_up: CatchUp = field(init=False)
@@ -88,7 +89,7 @@ class Api:
     screen: Screen | None = None
 
     def deliver(self, user_id: str, event: ReplyEvent) -> None:
-        news = self.live.hear(user_id, event)
+        news = self.live.hear(user_id, event, has_readers=self.screen is not None)
         if news is not None and self.screen is not None:
             self.screen.hear(news)
 
@@ -99,10 +100,17 @@ class UnreliableBus(Notifier):
     def __init__(self, world: World) -> None:
         self._world = world
         self._writers: list[Callable[[WriterRequest], None]] = []
+        self.told = Screen()  # all that was published, as one would show it who hears all
 
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
+    @property
+    def name(self) -> str:
+        return ""
+
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
+        self.told.hear(event)
         for api in self._world.apis:
-            api.heard.append((user_id, event))
+            if origin in ("", api.name) or self._world.die.random() < 0.2:  # it need not be told to that one alone
+                api.heard.append((user_id, event))
 
     def publish_request(self, request: WriterRequest) -> None:
         if self._world.is_calm or self._world.die.random() < 0.8:
@@ -158,15 +166,16 @@ class World:
         self.send = SendMessage(self.store, self.queue, self.bus, double_texting=double_texting)
         self.cancel = CancelReply(self.store, self.queue, self.bus)
         self.screen = Screen()
+        self.look_s = 1.0  # every look at the clock is that much later than the last: asking again is always allowed
         self._now = 0.0
 
     def open(self) -> None:
         for writers in self.writers:
             self.bus.listen(on_request=writers.hear)
         self.queue.listen(self._hint)
-        for _ in range(2):
-            live = LiveReplies(self.bus.publish_request, self._monotonic)
-            api = Api(live)
+        for name in ("left", "right"):
+            live = LiveReplies(self.bus.publish_request, self._monotonic, here=name)
+            api = Api(name, live)
             api.resume = ResumeSession(self.store, live, api.deliver)
             api.catch_up = CatchUp(self.store, live, api.deliver, self._connected)
             self.apis.append(api)
@@ -177,13 +186,14 @@ class World:
         await self.queue.close()
 
     async def _hint(self, session_ids: object) -> None:
-        """A hint may be lost, or come twice, to either writer."""
+        """A hint may be lost, or come twice, to either writer, from either API process, one that is not known or one that is gone."""
         for writers in self.writers:
             if self.is_calm or self.die.random() < 0.6:
-                await writers.offer(list(session_ids))  # type: ignore[call-overload]  # a collection of ids
+                origin = self.die.choice([*(api.name for api in self.apis), "", "gone"])
+                await writers.offer(list(session_ids), origin)  # type: ignore[call-overload]  # a collection of ids
 
     def _monotonic(self) -> float:
-        self._now += 1.0  # every look at the clock is later than the last: asking again is always allowed
+        self._now += self.look_s
         return self._now
 
     def _connected(self) -> Mapping[str, datetime]:

@@ -59,16 +59,17 @@ def of_langgraph(users: int, trial: Trial) -> Sample:
 
 def _measured(service: Service, load: Clients, seconds: float) -> Sample:
     sample = measure(service, load, seconds=seconds, counted="replies", per_cpu_s="replies_per_cpu_s", warm_up_s=WARM_UP_S)
-    return replace(sample, figures={**sample.figures, **_beyond_model(sample)})
+    return beyond_model(sample)
 
 
-def _beyond_model(sample: Sample) -> dict[str, float]:
-    """What is left of the time to the first token without the model's own."""
-    return {
+def beyond_model(sample: Sample) -> Sample:
+    """With what is left of the time to the first token without the model's own."""
+    beyond = {
         f"first_token_beyond_model_{part}_ms": sample.figures[f"first_token_{part}_ms"] - FIRST_TOKEN_S * 1000
         for part in ("p50", "p99")
         if f"first_token_{part}_ms" in sample.figures
     }
+    return replace(sample, figures={**sample.figures, **beyond})
 
 
 REPLIES = Benchmark(

@@ -22,7 +22,11 @@ class MemoryNotifier(Notifier):
         self._calls: deque[Callable[[], None]] = deque()
         self._is_calling = False
 
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
+    @property
+    def name(self) -> str:
+        return ""
+
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:  # noqa: ARG002  (there is one process)
         self._call([partial(listener, user_id, event) for listener in self._event_listeners])
 
     def publish_request(self, request: WriterRequest) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from adapters.pubsub import wire
+from adapters.pubsub.channels import EVENTS, REQUESTS, events_of
 from adapters.pubsub.connection import close_client, redis_client
-from adapters.pubsub.outgoing import EVENTS, REQUESTS
+from adapters.pubsub.neighbours import Neighbours
 from adapters.pubsub.publisher import Publisher
 from adapters.pubsub.subscriber import Subscriber
 from imcore.errors import NotifierUnavailableError
 from imcore.events import ReplyEvent, WriterRequest
+from imcore.ids import new_id
 from imcore.ports import Notifier
 
 logger = logging.getLogger(__name__)
@@ -23,18 +25,35 @@ logger = logging.getLogger(__name__)
 class RedisNotifier(Notifier):
     """One connection that publishes and, if anybody listens here, one that subscribes to what they listen for.
 
-    Listen before `start`: a listener that comes later hears what is published once its subscription is in force, which `on_gap` tells.
-    `answer_s` bounds `start`, `ping` and the flush of `close`.
+    Whoever listens for events reads the channel of all processes and one of its own. Listen before `start`: a listener that comes later
+    hears what is published once its subscription is in force, which `on_gap` tells. `answer_s` bounds `start`, `ping` and the flush of
+    `close`; `count_s` is how often it is asked how many processes listen.
     """
 
-    def __init__(self, redis_url: str, *, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0) -> None:
+    def __init__(
+        self, redis_url: str, *, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0, count_s: float = 10.0
+    ) -> None:
         self._client = redis_client(redis_url)
         self._publisher = Publisher(self._client, batch_bytes=batch_bytes)
         self._subscriber = Subscriber(self._client, on_message=self._on_message, on_gap=self._on_gap, silence_s=silence_s)
+        self._neighbours = Neighbours(self._client, every_s=count_s)
+        self._name = new_id()
         self._answer_s = answer_s
         self._event_listeners: list[Callable[[str, ReplyEvent], None]] = []
         self._request_listeners: list[Callable[[WriterRequest], None]] = []
         self._gap_listeners: list[Callable[[], None]] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def origin(self) -> str:
+        """This process's name if it is one of several that listen for events, so that it is worth telling it something alone; or empty.
+
+        May be read in any thread.
+        """
+        return self._name if self._event_listeners and self._subscriber.is_subscribed and self._neighbours.exist else ""
 
     @property
     def published(self) -> int:
@@ -50,15 +69,18 @@ class RedisNotifier(Notifier):
         """Return once subscribed; with Redis away after `answer_s` seconds, and it goes on trying."""
         self._publisher.start()
         await self._subscriber.start(timeout_s=self._answer_s)
+        if self._event_listeners:
+            self._neighbours.start()
 
     async def close(self) -> None:
         """Publish what is outgoing, within `answer_s` seconds, then hear nothing more."""
         await self._publisher.close(timeout_s=self._answer_s)
+        await self._neighbours.close()
         await self._subscriber.close()
         await close_client(self._client)
 
-    def publish(self, user_id: str, event: ReplyEvent) -> None:
-        self._publisher.add_event(user_id, event)
+    def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
+        self._publisher.add_event(user_id, event, origin)
 
     def publish_request(self, request: WriterRequest) -> None:
         self._publisher.add_request(request)
@@ -75,6 +97,7 @@ class RedisNotifier(Notifier):
         if on_event is not None:
             self._event_listeners.append(on_event)
             self._subscriber.want(EVENTS)
+            self._subscriber.want(events_of(self._name))
         if on_request is not None:
             self._request_listeners.append(on_request)
             self._subscriber.want(REQUESTS)
@@ -104,11 +127,11 @@ class RedisNotifier(Notifier):
 
     def _on_item(self, channel: str, item: object) -> None:
         try:
-            if channel == EVENTS:
+            if channel == REQUESTS:
+                _call(self._request_listeners, wire.decode_request(item))
+            else:
                 user_id, event = wire.decode_event(item)
                 _call(self._event_listeners, user_id, event)
-            else:
-                _call(self._request_listeners, wire.decode_request(item))
         except ValueError:
             logger.warning("An item that nobody can read; skipped", extra={"channel": channel})
 

@@ -7,24 +7,13 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from adapters.pubsub import wire
+from adapters.pubsub.channels import REQUESTS, Batch, Encoded, addressed, events_of
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEvent, ReplyFailed, WriterRequest
 
 logger = logging.getLogger(__name__)
 
-EVENTS = "im:events"
-REQUESTS = "im:requests"
-
 _ITEM_CHARS = 200
 """What an item counts beside its text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One PUBLISH; `payload` holds `items` encoded items."""
-
-    channel: str
-    payload: bytes
-    items: int
 
 
 @dataclass(slots=True)
@@ -32,7 +21,7 @@ class _Event:
     user_id: str
     event: ReplyEvent
     chars: int
-    channel = EVENTS
+    channel: str
 
     def encode(self) -> bytes:
         return wire.encode_event(self.user_id, self.event)
@@ -47,10 +36,10 @@ class _Deltas:
     texts: list[str]
     end: int
     chars: int
-    channel = EVENTS
+    channel: str
 
-    def go_on_with(self, delta: ReplyDelta) -> bool:
-        return self.first.attempt == delta.attempt and self.end == delta.offset
+    def go_on_with(self, delta: ReplyDelta, channel: str) -> bool:
+        return self.first.attempt == delta.attempt and self.end == delta.offset and self.channel == channel
 
     def join(self, delta: ReplyDelta) -> None:
         self.texts.append(delta.text)
@@ -91,32 +80,36 @@ class Outgoing:
     def __len__(self) -> int:
         return len(self._items)
 
-    def add_event(self, user_id: str, event: ReplyEvent) -> bool:
+    def add_event(self, user_id: str, event: ReplyEvent, origin: str = "") -> bool:
         """Whether there was room."""
+        channel = events_of(origin)
         if isinstance(event, ReplyDelta):
-            return self._add_delta(user_id, event)
+            return self._add_delta(user_id, event, channel)
         self._joinable.pop(event.record_id, None)
-        return self._append(_Event(user_id, event, _ITEM_CHARS + _text_chars(event)))
+        return self._append(_Event(user_id, event, _ITEM_CHARS + _text_chars(event), channel))
 
     def add_request(self, request: WriterRequest) -> bool:
         """Whether there was room."""
         return self._append(_Request(request, _ITEM_CHARS))
 
-    def take(self, max_bytes: int) -> Batch | None:
-        """The next items of one channel, in a payload of at most `max_bytes` unless one item alone is longer; None if nothing waits."""
+    def take(self, max_bytes: int) -> list[Batch]:
+        """The next items, in payloads of at most `max_bytes` together unless one item alone is longer; nothing if nothing waits.
+
+        Events and requests are not taken together.
+        """
         self._joinable.clear()
-        encoded: list[bytes] = []
-        channel, size = "", 2
-        while self._items and (not encoded or self._items[0].channel == channel):
-            item = _encode(self._items[0])
-            size += len(item) + 1
-            if encoded and size > max_bytes:
+        taken: list[Encoded] = []
+        size = 2
+        while self._items and (not taken or (self._items[0].channel == REQUESTS) == (taken[0].channel == REQUESTS)):
+            encoded = _encode(self._items[0])
+            size += len(encoded) + 1
+            if taken and size > max_bytes:
                 break
-            channel = self._items[0].channel
-            self._chars -= self._items.popleft().chars
-            if item:
-                encoded.append(item)
-        return Batch(channel, wire.join(encoded), len(encoded)) if encoded else None
+            item = self._items.popleft()
+            self._chars -= item.chars
+            if encoded:
+                taken.append(Encoded(item.channel, encoded))
+        return addressed(taken)
 
     def clear(self) -> int:
         """Forget everything; returns how many items that were."""
@@ -126,10 +119,10 @@ class Outgoing:
         self._chars = 0
         return count
 
-    def _add_delta(self, user_id: str, delta: ReplyDelta) -> bool:
+    def _add_delta(self, user_id: str, delta: ReplyDelta, channel: str) -> bool:
         last = self._joinable.get(delta.record_id)
-        if last is None or not last.go_on_with(delta):
-            deltas = _Deltas(user_id, delta, [delta.text], delta.offset + len(delta.text), _ITEM_CHARS + len(delta.text))
+        if last is None or not last.go_on_with(delta, channel):
+            deltas = _Deltas(user_id, delta, [delta.text], delta.offset + len(delta.text), _ITEM_CHARS + len(delta.text), channel)
             if not self._append(deltas):
                 self._joinable.pop(delta.record_id, None)
                 return False

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from adapters.pubsub import wire
-from adapters.pubsub.outgoing import EVENTS, REQUESTS, Batch, Outgoing
+from adapters.pubsub.channels import EVENTS, REQUESTS, Batch
+from adapters.pubsub.outgoing import Outgoing
 from imcore.events import ReplyDelta, ReplyEvent, WriterRequest
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ class Publisher:
         self._backoff_s: Iterator[float] = repeat(1.0)
         self._closing = False
 
-    def add_event(self, user_id: str, event: ReplyEvent) -> None:
-        if self._is_down or self._closing or not self._outgoing.add_event(user_id, event):
+    def add_event(self, user_id: str, event: ReplyEvent, origin: str = "") -> None:
+        if self._is_down or self._closing or not self._outgoing.add_event(user_id, event, origin):
             self._lose(1)
         elif isinstance(event, ReplyDelta):
             self._due.set()
@@ -91,8 +92,7 @@ class Publisher:
         while self._owes_gap or self._outgoing:
             batches = self._next()
             try:
-                for batch in batches:
-                    await self._client.publish(batch.channel, batch.payload)
+                await self._publish(batches)
             except Exception as error:  # noqa: BLE001  (this task outlives whatever a connection can raise; it is logged)
                 self._lose(sum(batch.items for batch in batches) + self._outgoing.clear())
                 await self._fail(error)
@@ -102,12 +102,20 @@ class Publisher:
                 self.published += sum(batch.items for batch in batches)
                 self._recover()
 
-    def _next(self) -> tuple[Batch, ...]:
+    async def _publish(self, batches: Sequence[Batch]) -> None:
+        if len(batches) == 1:
+            await self._client.publish(batches[0].channel, batches[0].payload)
+            return
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for batch in batches:
+                pipeline.publish(batch.channel, batch.payload)
+            await pipeline.execute()
+
+    def _next(self) -> Sequence[Batch]:
         if self._owes_gap:
             self._owes_gap = False
             return _GAPS
-        batch = self._outgoing.take(self._batch_bytes)
-        return () if batch is None else (batch,)
+        return self._outgoing.take(self._batch_bytes)
 
     async def _fail(self, error: Exception) -> None:
         if not self._is_down:

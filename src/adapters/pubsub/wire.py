@@ -89,7 +89,8 @@ def _fields(event: ReplyEvent) -> list[object]:
         case ReplyDelta():
             return [event.offset, event.text]
         case ReplyStarted():
-            return [event.session_id, event.user_message_id, event.ai_message_id]
+            ids = [event.session_id, event.user_message_id, event.ai_message_id]
+            return [*ids, event.origin] if event.origin else [*ids]  # the release before knows no origin
         case ReplyCompleted():
             return [_message_fields(event.message)]
         case ReplyCancelled():
@@ -102,6 +103,8 @@ def _event(kind: str, record_id: str, attempt: int, fields: list[object]) -> Rep
     match kind, fields:
         case ReplyStarted.type, [str(session_id), str(user_message_id), str(ai_message_id)]:
             return ReplyStarted(record_id, attempt, session_id, user_message_id, ai_message_id)
+        case ReplyStarted.type, [str(session_id), str(user_message_id), str(ai_message_id), str(origin)]:
+            return ReplyStarted(record_id, attempt, session_id, user_message_id, ai_message_id, origin)
         case ReplyCompleted.type, [list(message)]:
             return ReplyCompleted(record_id, attempt, _message(message))
         case ReplyCancelled.type, [None]:

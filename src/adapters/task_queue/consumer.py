@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 
 _RESTART_S = 0.2
 
-Offer = Callable[[Collection[str]], Awaitable[None]]
-"""Takes the ids of sessions that have open records, and waits while all writers are busy."""
+Offer = Callable[[Collection[str], str], Awaitable[None]]
+"""Takes the ids of sessions that have open records and the name of the process where they were written to, empty if that does not matter,
+and waits while all writers are busy."""
 
 
 class CeleryHintConsumer:
@@ -52,8 +53,8 @@ class CeleryHintConsumer:
         """Begin to take hints, as soon as the broker can be reached."""
         loop = asyncio.get_running_loop()
 
-        def hint(session_ids: object = None, *_: object, **__: object) -> None:
-            self._take_hint(session_ids, loop)
+        def hint(session_ids: object = None, origin: object = "", *_: object, **__: object) -> None:
+            self._take_hint(session_ids, origin, loop)
 
         self._app.task(name=HINT_TASK, shared=False, Strategy=staticmethod(run_at_once))(hint)
         self._progress_at = time.monotonic()
@@ -120,17 +121,17 @@ class CeleryHintConsumer:
             without_heartbeat=True,
         )
 
-    def _take_hint(self, session_ids: object, loop: asyncio.AbstractEventLoop) -> None:
-        """The task. Anything can lie in the queue; only a list of session ids goes further."""
+    def _take_hint(self, session_ids: object, origin: object, loop: asyncio.AbstractEventLoop) -> None:
+        """The task. Anything can lie in the queue; only a list of session ids goes further, and the name of a process."""
         if isinstance(session_ids, list) and all(isinstance(session_id, str) for session_id in session_ids):
-            self._hand_over(session_ids, loop)
+            self._hand_over(session_ids, origin if isinstance(origin, str) else "", loop)
         else:
             logger.warning("A hint in the queue is no list of session ids; skipped")
         self._progress_at = time.monotonic()
 
-    def _hand_over(self, session_ids: list[str], loop: asyncio.AbstractEventLoop) -> None:
+    def _hand_over(self, session_ids: list[str], origin: str, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until the writers have taken these sessions, or `stop` comes first."""
-        handing_over = self._handing_over = asyncio.run_coroutine_threadsafe(_await(self._offer, session_ids), loop)
+        handing_over = self._handing_over = asyncio.run_coroutine_threadsafe(_await(self._offer, session_ids, origin), loop)
         if self._link.is_stopping:
             handing_over.cancel()
         try:
@@ -143,6 +144,6 @@ class CeleryHintConsumer:
             self._handing_over = None
 
 
-async def _await(offer: Offer, session_ids: list[str]) -> None:
+async def _await(offer: Offer, session_ids: list[str], origin: str) -> None:
     """`offer` as the coroutine that asyncio asks for."""
-    await offer(session_ids)
+    await offer(session_ids, origin)

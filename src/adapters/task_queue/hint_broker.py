@@ -28,10 +28,10 @@ class HintBroker:
         self._connection: Connection | None = None
         self._message: HintMessage | None = None
 
-    def publish(self, session_ids: Sequence[str]) -> None:
-        """One task that names all these sessions."""
+    def publish(self, session_ids: Sequence[str], origin: str = "") -> None:
+        """One task that names all these sessions, and the process where they were written to."""
         with self._connected() as redis:
-            redis.lpush(HINT_QUEUE, self._prepare().render(session_ids))
+            redis.lpush(HINT_QUEUE, self._prepare().render(session_ids, origin))
 
     def length(self) -> int:
         """How many hints wait in the broker. Asked before the first hint, it spares that one the imports that Celery and kombu put off."""

@@ -33,7 +33,8 @@ class HintMessage:
         }
         self._template = json.dumps(envelope)
 
-    def render(self, session_ids: Sequence[str]) -> str:
-        """The message that names these sessions, under an id of its own."""
-        body = json.dumps([[session_ids], self._kwargs, self._embedded])
+    def render(self, session_ids: Sequence[str], origin: str = "") -> str:
+        """The message that names these sessions and the process where they were written to, under an id of its own."""
+        args = [session_ids, origin] if origin else [session_ids]
+        body = json.dumps([args, self._kwargs, self._embedded])
         return self._template.replace(_ID, str(uuid4())).replace(_BODY, b64encode(body.encode()).decode())

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -27,13 +27,14 @@ class CeleryReplyQueue(ReplyQueue):
 
     When idle a hint leaves at once; under load one leaves every `gather_s` seconds, because a hint costs both processes the same whatever
     it carries. After a failure hints are dropped for `open_s` seconds, then one is tried. At most `max_pending` sessions are kept in
-    memory. `published` and `dropped` count session ids.
+    memory. `published` and `dropped` count session ids. `origin` gives the name of this process as it is to travel with the hints.
     """
 
     def __init__(
         self,
         app: Celery,
         *,
+        origin: Callable[[], str] = str,
         gather_s: float = 0.003,
         open_s: float = 3.0,
         max_pending: int = 10_000,
@@ -43,6 +44,7 @@ class CeleryReplyQueue(ReplyQueue):
         self.published = 0
         self.dropped = 0
         self._broker = HintBroker(app)
+        self._origin = origin
         self._circuit = Circuit("queue of hints", open_s=open_s)
         self._gather_s = gather_s
         self._max_pending = max_pending
@@ -136,7 +138,7 @@ class CeleryReplyQueue(ReplyQueue):
             self._drop(session_ids)
             return
         try:
-            self._broker.publish(session_ids)
+            self._broker.publish(session_ids, self._origin())
         except QueueUnavailableError as error:
             self._circuit.failed(error)
             self._drop(session_ids)

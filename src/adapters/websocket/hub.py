@@ -61,8 +61,8 @@ class Hub:
 
     def deliver(self, user_id: str, event: ReplyEvent) -> None:
         """Tell all connections of the user what is new in `event`: encoded once, the same frame for all of them."""
-        news = self._live.hear(user_id, event)
         connected = self._users.get(user_id)
+        news = self._live.hear(user_id, event, has_readers=connected is not None)
         if news is None or connected is None:
             return
         try:

@@ -29,11 +29,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def live(asked, clock) -> LiveReplies:
-    return LiveReplies(asked.append, clock)
+    return LiveReplies(asked.append, clock, here="here")
 
 
-def started(attempt: int = 1) -> ReplyStarted:
-    return ReplyStarted(RECORD, attempt, "alice", "m1", "a1")
+def started(attempt: int = 1, origin: str = "") -> ReplyStarted:
+    return ReplyStarted(RECORD, attempt, "alice", "m1", "a1", origin)
 
 
 def delta(offset: int, text: str, attempt: int = 1) -> ReplyDelta:
@@ -136,3 +136,47 @@ def test_what_was_heard_of_an_older_attempt_is_not_the_text_so_far(live, asked):
     record = ChatRecord(RECORD, "alice", "alice", "m1", now, now, attempt=2, response_content={"text": "as stored"})
     assert live.so_far(record, record) == delta(0, "as stored", 2)
     assert asked == [ShowReply(RECORD)]
+
+
+@pytest.mark.parametrize("origin", ["", "here"])
+def test_a_reply_whose_deltas_come_here_is_not_asked_for(live, asked, origin):
+    assert heard(live, started(origin=origin), delta(0, "He")) == [started(origin=origin), delta(0, "He")]
+    assert asked == []
+
+
+def test_a_reply_whose_deltas_go_elsewhere_is_asked_for_if_its_user_reads_here(live, asked):
+    assert heard(live, started(origin="there"), delta(0, "Hello")) == [started(origin="there"), delta(0, "Hello")]
+    assert asked == [ShowReply(RECORD)]
+
+
+def test_each_attempt_is_asked_for_however_soon_it_follows(live, asked):
+    live.ask(RECORD)
+    heard(live, started(origin="there"), started(attempt=2, origin="there"))
+    assert asked == [ShowReply(RECORD)] * 3
+
+
+def test_a_reply_whose_deltas_go_elsewhere_is_not_known_here_until_somebody_reads_it(live, asked):
+    heard(live, started(), delta(0, "He"))
+    assert live.hear("alice", started(attempt=2, origin="there"), has_readers=False) is None
+    assert (live.snapshot(RECORD), live.running(), asked) == (None, [], [])
+    record = ChatRecord(RECORD, "alice", "alice", "m1", utc_now(), utc_now(), attempt=2, response_content={"text": "Hel"})
+    assert live.so_far(record, record) == delta(0, "Hel", attempt=2)
+    assert asked == [ShowReply(RECORD)]
+
+
+def test_of_a_reply_that_was_not_begun_here_nothing_is_kept_while_nobody_reads_it(live, asked):
+    assert live.hear("alice", delta(0, "He"), has_readers=False) is None
+    assert (live.snapshot(RECORD), asked) == (None, [])
+
+
+def test_a_reply_that_was_not_begun_here_is_asked_for_though_its_beginning_was_heard(live, asked):
+    assert heard(live, delta(0, "He")) == [delta(0, "He")]
+    assert asked == [ShowReply(RECORD)]
+
+
+def test_the_text_so_far_of_a_merged_record_is_no_shorter_than_what_was_shown_of_it(live):
+    leader = ChatRecord("leader", "alice", "alice", "m0", utc_now(), utc_now(), attempt=1)
+    record = ChatRecord(RECORD, "alice", "alice", "m1", utc_now(), utc_now(), attempt=1)
+    heard(live, started(), delta(0, "Hello"))
+    assert live.so_far(record, leader) == delta(0, "Hello")
+    assert heard(live, delta(0, "Hello world")) == [delta(5, " world")]

@@ -163,6 +163,34 @@ async def test_a_writer_shows_the_text_so_far_when_asked(core):
     assert core.events[-1] == ReplyDelta(stored.record.record_id, 1, 0, "so far")
 
 
+async def test_deltas_are_told_to_the_process_that_the_hint_named_until_another_one_asks(core, monkeypatch):
+    origins = []
+    publish = core.notifier.publish
+
+    def note(user_id, event, *, origin=""):
+        origins.append((type(event), getattr(event, "origin", None), origin))
+        publish(user_id, event)
+
+    monkeypatch.setattr(core.notifier, "publish", note)
+    core.deaf()
+    stored = await core.send("alice", "hi")
+    core.writers.open()
+    await core.writers.offer(["alice"], "left")
+    core.llm.says("so", " far", finish=False)
+    await core.until(lambda: len(core.events) == 3)
+    core.notifier.publish_request(ShowReply(stored.record.record_id))
+    core.llm.says(" so good")
+    await core.ends()
+    assert origins == [
+        (ReplyStarted, "left", ""),
+        (ReplyDelta, None, "left"),
+        (ReplyDelta, None, "left"),
+        (ReplyDelta, None, ""),
+        (ReplyDelta, None, ""),
+        (ReplyCompleted, None, ""),
+    ]
+
+
 async def test_closing_waits_for_running_replies_and_takes_no_new_ones(core):
     core.writers.open()
     await core.send("alice", "hi")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.pubsub import wire
-from adapters.pubsub.outgoing import EVENTS, REQUESTS, Outgoing
+from adapters.pubsub.channels import REQUESTS
+from adapters.pubsub.outgoing import Outgoing
 from imcore.events import ReplyCompleted, ReplyDelta, ReplyEvent, ReplyStarted, StopReply, WriterRequest
 from imcore.message import Message, MessageType
 
@@ -20,11 +21,15 @@ def _delta(record_id: str, offset: int, text: str, attempt: int = 1) -> ReplyDel
 def _all(outgoing: Outgoing, max_bytes: int = PLENTY) -> list[list[ReplyEvent | WriterRequest]]:
     """Takes everything; one list a batch."""
     batches = []
-    while batch := outgoing.take(max_bytes):
-        decode = {EVENTS: lambda item: wire.decode_event(item)[1], REQUESTS: wire.decode_request}[batch.channel]
-        batches.append([decode(item) for item in wire.split(batch.payload)])
-        assert batch.items == len(batches[-1])
+    while taken := outgoing.take(max_bytes):
+        for batch in taken:
+            batches.append([_decode(batch.channel, item) for item in wire.split(batch.payload)])
+            assert batch.items == len(batches[-1])
     return batches
+
+
+def _decode(channel: str, item: object) -> ReplyEvent | WriterRequest:
+    return wire.decode_request(item) if channel == REQUESTS else wire.decode_event(item)[1]
 
 
 def _filled(*events: ReplyEvent) -> Outgoing:
@@ -50,7 +55,7 @@ def test_nothing_is_joined_over_another_event_of_its_reply() -> None:
 
 def test_nothing_is_joined_to_what_is_on_its_way() -> None:
     outgoing = _filled(_delta("a", 0, "one"))
-    assert outgoing.take(PLENTY) is not None
+    assert outgoing.take(PLENTY)
     outgoing.add_event("u", _delta("a", 3, "two"))
     assert _all(outgoing) == [[_delta("a", 3, "two")]]
 
@@ -62,11 +67,18 @@ def test_events_and_requests_keep_their_order_in_batches_of_their_own() -> None:
     assert _all(outgoing) == [[_delta("a", 0, "one"), _delta("b", 0, "two")], [StopReply("a")], [_delta("c", 0, "three")]]
 
 
+def test_deltas_for_one_process_are_not_joined_to_deltas_for_all() -> None:
+    outgoing = Outgoing()
+    outgoing.add_event("u", _delta("a", 0, "one"), "left")
+    outgoing.add_event("u", _delta("a", 3, "two"))
+    assert _all(outgoing) == [[_delta("a", 0, "one"), _delta("a", 3, "two")]]
+
+
 def test_a_batch_is_no_longer_than_allowed_but_for_a_single_item() -> None:
     outgoing = _filled(*(_delta(f"r{number}", 0, "x" * 100) for number in range(10)), _delta("long", 0, "y" * 1_000))
     sizes = []
-    while batch := outgoing.take(400):
-        sizes.append((len(batch.payload), batch.items))
+    while taken := outgoing.take(400):
+        sizes += [(len(batch.payload), batch.items) for batch in taken]
     assert all(size <= 400 for size, items in sizes if items > 1)
     assert sizes[-1][1] == 1
     assert sum(items for _, items in sizes) == 11
@@ -112,6 +124,6 @@ def test_text_that_is_no_unicode_is_left_out_and_logged(caplog: pytest.LogCaptur
 
 def test_clearing_forgets_everything_and_says_how_much() -> None:
     outgoing = _filled(_delta("a", 0, "one"), _delta("b", 0, "two"))
-    assert (outgoing.clear(), len(outgoing), outgoing.take(PLENTY)) == (2, 0, None)
+    assert (outgoing.clear(), len(outgoing), outgoing.take(PLENTY)) == (2, 0, [])
     outgoing.add_event("u", _delta("a", 3, "two"))
     assert _all(outgoing) == [[_delta("a", 3, "two")]]
