@@ -32,6 +32,7 @@ class CatchUp:
 
     async def after_gap(self) -> None:
         """Tell all connected users of the ends that they missed; raises `StoreUnavailableError` if that has to be tried again."""
+        self.live.ask_anew()
         connected = self.connected()
         await self._all(self._check(user_id, record_id) for user_id, record_id in self.live.running() if user_id in connected)
         await self._all(self._check_changed(user_id, since) for user_id, since in connected.items())

@@ -19,6 +19,7 @@ ASK_AGAIN_S = 0.5
 SILENT_S = 5.0
 MAX_SILENT_S = 60.0
 MAX_ENDED = 20_000
+MAX_ELSEWHERE = 20_000
 
 
 @dataclass(slots=True)
@@ -53,17 +54,17 @@ class LiveReplies:
         self._running: dict[str, LiveReply] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._asked: dict[str, float] = {}
+        self._elsewhere: OrderedDict[str, str] = OrderedDict()  # whose replies are told to other processes, and nobody reads here
 
     def hear(self, user_id: str, event: ReplyEvent, *, has_readers: bool = True) -> ReplyEvent | None:
         """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing.
 
-        A reply that was not begun here, or whose deltas go elsewhere, is asked for if the user `has_readers` here; otherwise nothing of it
-        is kept, and whoever comes to read it asks (`so_far`).
+        A reply whose deltas go elsewhere is asked for if the user `has_readers` here, otherwise when somebody comes to read it.
         """
         if self.has_ended(event.record_id, event.attempt) or event.attempt < self._attempt(event.record_id):
             return None  # of an attempt that is over: a late delta, or a writer that lost its lease and does not know yet
         if isinstance(event, ReplyDelta):
-            return self._hear_delta(user_id, event, has_readers=has_readers)
+            return self._hear_delta(user_id, event)
         if isinstance(event, ReplyStarted):
             return self._hear_start(user_id, event, has_readers=has_readers)
         return self._hear_end(event)
@@ -74,16 +75,16 @@ class LiveReplies:
         return ReplyDelta(record_id, reply.attempt, 0, reply.text) if reply else None
 
     def so_far(self, record: ChatRecord, leader: ChatRecord) -> ReplyDelta:
-        """The whole text so far of an open record, which is its leader's: as heard here, else as stored, and its writer is asked.
+        """The whole text so far of an open record, which is its leader's: as heard here or as stored; what was not heard is asked for.
 
         Never less than what was handed on of the record itself, for what is handed on next goes on from there.
         """
-        known = [self.snapshot(leader.record_id), self.snapshot(record.record_id)]
-        if known[0] is None or known[0].attempt < record.attempt:
-            known.append(ReplyDelta(record.record_id, leader.attempt, 0, leader.text))
-            if leader.attempt > 0:
-                self.ask(record.record_id)
-        so_far = max((delta for delta in known if delta is not None), key=lambda delta: (delta.attempt, len(delta.text)))
+        heard = self.snapshot(leader.record_id)
+        if leader.attempt > 0 and (heard is None or heard.attempt < record.attempt):
+            self.ask(record.record_id)
+        stored = ReplyDelta(record.record_id, leader.attempt, 0, leader.text)
+        known = [delta for delta in (heard, self.snapshot(record.record_id), stored) if delta is not None]
+        so_far = max(known, key=lambda delta: (delta.attempt, len(delta.text)))
         return ReplyDelta(record.record_id, so_far.attempt, 0, so_far.text)
 
     def running(self) -> list[tuple[str, str]]:
@@ -114,12 +115,23 @@ class LiveReplies:
             self._asked[record_id] = now
             self._ask(ShowReply(record_id))
 
+    def come_to_read(self, user_id: str) -> None:
+        """The user has readers here, as of now: ask for the replies of theirs whose deltas go elsewhere."""
+        for record_id in [record_id for record_id, owner in self._elsewhere.items() if owner == user_id]:
+            self.ask(record_id)
+
+    def ask_anew(self) -> None:
+        """What was asked until now may have been lost: ask again as soon as there is a reason."""
+        self._asked.clear()
+
     def forget(self, record_id: str) -> None:
         """The reply is known to be over, though its end was not heard."""
         self._running.pop(record_id, None)
+        self._elsewhere.pop(record_id, None)
         self._asked.pop(record_id, None)
 
     def _begin(self, user_id: str, event: ReplyStarted | ReplyDelta) -> LiveReply:
+        self._elsewhere.pop(event.record_id, None)
         reply = self._running[event.record_id] = LiveReply(user_id, event.attempt)
         self._note_heard(reply)
         return reply
@@ -138,6 +150,9 @@ class LiveReplies:
         is_told_here = started.origin in ("", self._here)
         if not is_told_here and not has_readers:
             self.forget(started.record_id)
+            self._elsewhere[started.record_id] = user_id
+            if len(self._elsewhere) > MAX_ELSEWHERE:
+                self._elsewhere.popitem(last=False)
             return None
         self._begin(user_id, started)
         if not is_told_here:
@@ -145,14 +160,11 @@ class LiveReplies:
             self.ask(started.record_id)
         return started
 
-    def _hear_delta(self, user_id: str, delta: ReplyDelta, *, has_readers: bool) -> ReplyDelta | None:
+    def _hear_delta(self, user_id: str, delta: ReplyDelta) -> ReplyDelta | None:
         reply = self._running.get(delta.record_id)
         if reply is None or reply.attempt < delta.attempt:
-            if not has_readers:
-                self.forget(delta.record_id)
-                return None
-            self.ask(delta.record_id)  # what follows may be told elsewhere
             if delta.offset > 0:
+                self.ask(delta.record_id)
                 return None
             reply = self._begin(user_id, delta)
         self._note_heard(reply)

@@ -36,28 +36,25 @@ class Batch(NamedTuple):
 
 
 def addressed(taken: Sequence[Encoded]) -> list[Batch]:
-    """Batches of all these, to be published in this order: events that may go to single processes go to all if there are too few of them.
+    """Batches of all these, to be published in this order; only one, which all processes read, where more would not be worth it.
 
     A process reads the channel of all and its own, so only between these two does the order matter.
     """
-    alone = [channel for channel, _ in taken if channel not in (EVENTS, REQUESTS)]
-    if not alone:
-        return [_batch(taken[0].channel, taken)] if taken else []
-    if len(alone) < ITEMS_A_MESSAGE * len(set(alone)):
-        return [_batch(EVENTS, taken)]
-    batches: list[Batch] = []
-    for is_for_all, run in groupby(taken, lambda encoded: encoded.channel == EVENTS):
-        if is_for_all:
-            batches.append(_batch(EVENTS, run))
-        else:
-            batches += [_batch(channel, its) for channel, its in groupby(sorted(run, key=_channel), _channel)]
+    runs = [_by_channel(run) for _, run in groupby(taken, _is_shared)]
+    batches = [Batch(channel, wire.join(items), len(items)) for run in runs for channel, items in run.items()]
+    spared = sum(not _is_shared(encoded) for encoded in taken)
+    if len(batches) > 1 and spared < ITEMS_A_MESSAGE * (len(batches) - 1):
+        items = [item for run in runs for item in (run[EVENTS] if EVENTS in run else [wire.alone(run)])]
+        return [Batch(EVENTS, wire.join(items), len(taken))]
     return batches
 
 
-def _channel(encoded: Encoded) -> str:
-    return encoded.channel
+def _is_shared(encoded: Encoded) -> bool:
+    return encoded.channel in (EVENTS, REQUESTS)
 
 
-def _batch(channel: str, encoded: Iterable[Encoded]) -> Batch:
-    items = [item for _, item in encoded]
-    return Batch(channel, wire.join(items), len(items))
+def _by_channel(run: Iterable[Encoded]) -> dict[str, list[bytes]]:
+    items: dict[str, list[bytes]] = {}
+    for channel, item in run:
+        items.setdefault(channel, []).append(item)
+    return items

@@ -6,7 +6,6 @@ import asyncio
 import logging
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from adapters.pubsub.channels import EVENTS
 
@@ -37,6 +36,6 @@ class Neighbours:
             try:
                 ((_, subscribers),) = await self._client.pubsub_numsub(EVENTS)
                 self.exist = subscribers > 1
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  (this task outlives whatever a connection can raise; others tell the operator)
                 logger.debug("Redis was not asked who else listens", extra={"error": str(error)})
             await asyncio.sleep(self._every_s)

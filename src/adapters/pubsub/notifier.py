@@ -115,7 +115,7 @@ class RedisNotifier(Notifier):
 
     def _on_message(self, channel: str, payload: bytes) -> None:
         try:
-            items = wire.split(payload)
+            items = wire.split(payload, events_of(self._name))
         except ValueError:
             logger.warning("A message that nobody can read; skipped", extra={"channel": channel, "bytes": len(payload)})
             return

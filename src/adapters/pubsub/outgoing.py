@@ -93,7 +93,7 @@ class Outgoing:
         return self._append(_Request(request, _ITEM_CHARS))
 
     def take(self, max_bytes: int) -> list[Batch]:
-        """The next items, in payloads of at most `max_bytes` together unless one item alone is longer; nothing if nothing waits.
+        """The next items, of about `max_bytes` at most unless one item alone is longer; nothing if nothing waits.
 
         Events and requests are not taken together.
         """

@@ -1,5 +1,6 @@
 """How news look on the wire: one JSON array a batch, one array an item, no names, so that a token costs few bytes.
 
+alone     {channel: [item, …]}: what only the process that reads this channel is to take
 event     [user_id, type, record_id, attempt, …the event's other fields in the order of its class]
 request   [type, record_id]
 gap       null: something that was to come before this could not be delivered
@@ -7,7 +8,7 @@ gap       null: something that was to come before this could not be delivered
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -36,12 +37,24 @@ def join(items: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(items) + b"]"
 
 
-def split(batch: bytes) -> list[object]:
-    """The items of a batch, to be decoded one by one; raises `ValueError` if it is none."""
+def alone(items: Mapping[str, Sequence[bytes]]) -> bytes:
+    """Encoded items by the channel of the process that is to take them, as one item of a batch for all."""
+    return b"{" + b",".join(orjson.dumps(channel) + b":" + join(its) for channel, its in items.items()) + b"}"
+
+
+def split(batch: bytes, own_channel: str = "") -> list[object]:
+    """The items of a batch for whoever reads `own_channel`, to be decoded one by one; raises `ValueError` if it is none."""
     items = orjson.loads(batch)
     if not isinstance(items, list):
         raise ValueError("a batch is a JSON array")  # noqa: TRY004  (what came over the wire has a wrong value, no caller a wrong type)
-    return items
+    return [mine for item in items for mine in (_mine(item, own_channel) if isinstance(item, dict) else (item,))]
+
+
+def _mine(items: Mapping[str, object], own_channel: str) -> list[object]:
+    mine = items.get(own_channel, [])
+    if not isinstance(mine, list):
+        raise ValueError("items for one process are a JSON array")  # noqa: TRY004  (the same)
+    return mine
 
 
 def encode_event(user_id: str, event: ReplyEvent) -> bytes:

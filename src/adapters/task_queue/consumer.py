@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import CancelledError, Future
 from functools import partial
+from typing import TypeGuard
 
 from celery import Celery  # type: ignore[import-untyped]  # it ships no types
 from celery.worker import WorkController  # type: ignore[import-untyped]  # it ships no types
@@ -22,6 +23,9 @@ from imcore.ports import ReplyQueue
 logger = logging.getLogger(__name__)
 
 _RESTART_S = 0.2
+
+MAX_NAME_CHARS = 64
+"""Of a process: it becomes part of a channel's name."""
 
 Offer = Callable[[Collection[str], str], Awaitable[None]]
 """Takes the ids of sessions that have open records and the name of the process where they were written to, empty if that does not matter,
@@ -124,7 +128,7 @@ class CeleryHintConsumer:
     def _take_hint(self, session_ids: object, origin: object, loop: asyncio.AbstractEventLoop) -> None:
         """The task. Anything can lie in the queue; only a list of session ids goes further, and the name of a process."""
         if isinstance(session_ids, list) and all(isinstance(session_id, str) for session_id in session_ids):
-            self._hand_over(session_ids, origin if isinstance(origin, str) else "", loop)
+            self._hand_over(session_ids, origin if _is_name(origin) else "", loop)
         else:
             logger.warning("A hint in the queue is no list of session ids; skipped")
         self._progress_at = time.monotonic()
@@ -142,6 +146,10 @@ class CeleryHintConsumer:
             logger.exception("A hint could not be handed to the writers", extra={"sessions": len(session_ids)})
         finally:
             self._handing_over = None
+
+
+def _is_name(origin: object) -> TypeGuard[str]:
+    return isinstance(origin, str) and len(origin) <= MAX_NAME_CHARS and origin.isascii() and origin.isprintable()
 
 
 async def _await(offer: Offer, session_ids: list[str], origin: str) -> None:

@@ -95,7 +95,10 @@ class Hub:
 
     def _add(self, user_id: str, record_id: str | None = None) -> Outbox:
         outbox = self._new_outbox(record_id=record_id)
-        connected = self._users.setdefault(user_id, _Connected(utc_now()))
+        if user_id not in self._users:
+            self._users[user_id] = _Connected(utc_now())
+            self._live.come_to_read(user_id)
+        connected = self._users[user_id]
         connected.outboxes = (*connected.outboxes, outbox)
         if self._closing is not None:
             outbox.close(self._closing)

@@ -164,16 +164,6 @@ def test_a_reply_whose_deltas_go_elsewhere_is_not_known_here_until_somebody_read
     assert asked == [ShowReply(RECORD)]
 
 
-def test_of_a_reply_that_was_not_begun_here_nothing_is_kept_while_nobody_reads_it(live, asked):
-    assert live.hear("alice", delta(0, "He"), has_readers=False) is None
-    assert (live.snapshot(RECORD), asked) == (None, [])
-
-
-def test_a_reply_that_was_not_begun_here_is_asked_for_though_its_beginning_was_heard(live, asked):
-    assert heard(live, delta(0, "He")) == [delta(0, "He")]
-    assert asked == [ShowReply(RECORD)]
-
-
 def test_the_text_so_far_of_a_merged_record_is_no_shorter_than_what_was_shown_of_it(live):
     leader = ChatRecord("leader", "alice", "alice", "m0", utc_now(), utc_now(), attempt=1)
     record = ChatRecord(RECORD, "alice", "alice", "m1", utc_now(), utc_now(), attempt=1)

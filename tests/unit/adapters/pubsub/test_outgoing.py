@@ -11,6 +11,7 @@ from imcore.events import ReplyCompleted, ReplyDelta, ReplyEvent, ReplyStarted, 
 from imcore.message import Message, MessageType
 
 PLENTY = 1_000_000
+LEFT = "im:events:left"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -23,7 +24,7 @@ def _all(outgoing: Outgoing, max_bytes: int = PLENTY) -> list[list[ReplyEvent | 
     batches = []
     while taken := outgoing.take(max_bytes):
         for batch in taken:
-            batches.append([_decode(batch.channel, item) for item in wire.split(batch.payload)])
+            batches.append([_decode(batch.channel, item) for item in wire.split(batch.payload, LEFT)])
             assert batch.items == len(batches[-1])
     return batches
 
