@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from adapters.pubsub import wire
 from adapters.pubsub.channels import EVENTS, REQUESTS, Batch
 from adapters.pubsub.outgoing import Outgoing
-from imcore.events import ReplyDelta, ReplyEvent, WriterRequest
+from imcore.events import ReplyDelta, ReplyEvent, ReplyStarted, WriterRequest
 
 logger = logging.getLogger(__name__)
 
@@ -21,19 +21,21 @@ _GAPS = tuple(Batch(channel, wire.join([wire.GAP]), 0) for channel in (EVENTS, R
 
 
 class Publisher:
-    """Text and requests leave at once, starts and ends up to `gather_s` seconds later, all in order; what waits leaves together.
+    """Text and requests leave at once, ends up to `end_s` seconds later, starts up to `start_s`, all in order; what waits leaves together.
 
     When a PUBLISH fails, its items and all that follow are dropped until Redis answers again. The first thing published then is a gap, so
     that every listener knows that it missed something. `published` and `dropped` count items, merged deltas as one.
     """
 
-    def __init__(self, client: Redis, *, batch_bytes: int, gather_s: float = 0.01) -> None:
+    def __init__(self, client: Redis, *, batch_bytes: int, start_s: float = 0.08, end_s: float = 0.01) -> None:
         self.published = 0
         self.dropped = 0
         self._client = client
         self._batch_bytes = batch_bytes
-        self._gather_s = gather_s
+        self._start_s = start_s
+        self._end_s = end_s
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._outgoing = Outgoing()
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -47,8 +49,8 @@ class Publisher:
             self._lose(1)
         elif isinstance(event, ReplyDelta):
             self._due.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._gather_s, self._due.set)
+        else:
+            self._leave_within(self._start_s if isinstance(event, ReplyStarted) else self._end_s)
 
     def add_request(self, request: WriterRequest) -> None:
         if self._is_down or self._closing or not self._outgoing.add_request(request):
@@ -68,6 +70,14 @@ class Publisher:
             self._task.cancel()
             await asyncio.wait([self._task])
         self._stop_timer()
+
+    def _leave_within(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        if self._timer is not None and self._timer_at <= at:
+            return
+        self._stop_timer()
+        self._timer, self._timer_at = loop.call_at(at, self._due.set), at
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
