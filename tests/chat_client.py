@@ -160,6 +160,8 @@ class ChatClient:
                 self._grow(frame)
             case "resumed":
                 self._resumed(frame)
+                if frame["more"]:
+                    await self._resume_again()
             case kind if kind in ENDS:
                 self._end(frame)
 
