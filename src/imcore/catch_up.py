@@ -30,6 +30,10 @@ class CatchUp:
     connected: Callable[[], Mapping[str, datetime]]
     reads_at_once: int = 8
 
+    def begin(self) -> None:
+        """Events are heard from now on; of the replies that run already this process knows nothing."""
+        self.live.ask_anew()
+
     async def after_gap(self) -> None:
         """Tell all connected users of the ends that they missed; raises `StoreUnavailableError` if that has to be tried again."""
         self.live.ask_anew()

@@ -79,4 +79,11 @@ class ShowReply:
     record_id: str
 
 
-WriterRequest = StopReply | ShowReply
+@dataclass(frozen=True, slots=True)
+class TellAll:
+    """Asks every writer to tell every process what follows of the replies that run now: one has begun to listen."""
+
+    type: ClassVar[str] = "tell_all"
+
+
+WriterRequest = StopReply | ShowReply | TellAll

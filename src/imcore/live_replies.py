@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from imcore.chat_record import ChatRecord
-from imcore.events import ReplyDelta, ReplyEnded, ReplyEvent, ReplyStarted, ShowReply
+from imcore.events import ReplyDelta, ReplyEnded, ReplyEvent, ReplyStarted, ShowReply, TellAll
 
 ASK_AGAIN_S = 0.5
 SILENT_S = 5.0
@@ -46,7 +46,9 @@ class LiveReply:
 class LiveReplies:
     """Feed it every event in the order heard; send on what it returns. `here` is this process's name as an origin of replies."""
 
-    def __init__(self, ask: Callable[[ShowReply], None], monotonic: Callable[[], float] = time.monotonic, *, here: str = "") -> None:
+    def __init__(
+        self, ask: Callable[[ShowReply | TellAll], None], monotonic: Callable[[], float] = time.monotonic, *, here: str = ""
+    ) -> None:
         self.ends_heard = 0
         self._ask = ask
         self._here = here
@@ -54,17 +56,19 @@ class LiveReplies:
         self._running: dict[str, LiveReply] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._asked: dict[str, float] = {}
-        self._elsewhere: OrderedDict[str, str] = OrderedDict()  # whose replies are told to other processes, and nobody reads here
+        self._elsewhere: OrderedDict[str, tuple[str, int]] = (
+            OrderedDict()
+        )  # user and attempt of what others are told, and nobody reads here
 
     def hear(self, user_id: str, event: ReplyEvent, *, has_readers: bool = True) -> ReplyEvent | None:
         """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing.
 
-        A reply whose deltas go elsewhere is asked for if the user `has_readers` here, otherwise when somebody comes to read it.
+        What is missing here is asked for if the user `has_readers` here, otherwise when somebody comes to read it.
         """
         if self.has_ended(event.record_id, event.attempt) or event.attempt < self._attempt(event.record_id):
             return None  # of an attempt that is over: a late delta, or a writer that lost its lease and does not know yet
         if isinstance(event, ReplyDelta):
-            return self._hear_delta(user_id, event)
+            return self._hear_delta(user_id, event, has_readers=has_readers)
         if isinstance(event, ReplyStarted):
             return self._hear_start(user_id, event, has_readers=has_readers)
         return self._hear_end(event)
@@ -117,12 +121,17 @@ class LiveReplies:
 
     def come_to_read(self, user_id: str) -> None:
         """The user has readers here, as of now: ask for the replies of theirs whose deltas go elsewhere."""
-        for record_id in [record_id for record_id, owner in self._elsewhere.items() if owner == user_id]:
+        for record_id in self.elsewhere(user_id):
             self.ask(record_id)
 
+    def elsewhere(self, user_id: str) -> list[str]:
+        """The user's replies that began while they had no readers here, and whose deltas go to other processes."""
+        return [record_id for record_id, (owner, _) in self._elsewhere.items() if owner == user_id]
+
     def ask_anew(self) -> None:
-        """What was asked until now may have been lost: ask again as soon as there is a reason."""
+        """Starts and answers may have been missed: be told of all that runs, and ask for what is missing although it was asked for."""
         self._asked.clear()
+        self._ask(TellAll())
 
     def forget(self, record_id: str) -> None:
         """The reply is known to be over, though its end was not heard."""
@@ -142,7 +151,7 @@ class LiveReplies:
 
     def _attempt(self, record_id: str) -> int:
         reply = self._running.get(record_id)
-        return reply.attempt if reply else 0
+        return reply.attempt if reply else self._elsewhere.get(record_id, ("", 0))[1]
 
     def _hear_start(self, user_id: str, started: ReplyStarted, *, has_readers: bool) -> ReplyStarted | None:
         if started.attempt == self._attempt(started.record_id):
@@ -150,7 +159,7 @@ class LiveReplies:
         is_told_here = started.origin in ("", self._here)
         if not is_told_here and not has_readers:
             self.forget(started.record_id)
-            self._elsewhere[started.record_id] = user_id
+            self._elsewhere[started.record_id] = user_id, started.attempt
             if len(self._elsewhere) > MAX_ELSEWHERE:
                 self._elsewhere.popitem(last=False)
             return None
@@ -160,11 +169,12 @@ class LiveReplies:
             self.ask(started.record_id)
         return started
 
-    def _hear_delta(self, user_id: str, delta: ReplyDelta) -> ReplyDelta | None:
+    def _hear_delta(self, user_id: str, delta: ReplyDelta, *, has_readers: bool) -> ReplyDelta | None:
         reply = self._running.get(delta.record_id)
         if reply is None or reply.attempt < delta.attempt:
             if delta.offset > 0:
-                self.ask(delta.record_id)
+                if has_readers:
+                    self.ask(delta.record_id)
                 return None
             reply = self._begin(user_id, delta)
         self._note_heard(reply)

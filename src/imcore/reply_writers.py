@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from imcore.draft import Draft, Halt
 from imcore.errors import IMError
-from imcore.events import ShowReply, StopReply, WriterRequest
+from imcore.events import StopReply, TellAll, WriterRequest
 from imcore.message import Message
 from imcore.ports import MessageStore, Notifier, ReplyMeter
 from imcore.prompt import HISTORY_MESSAGES, MAX_WINDOW_MESSAGES
@@ -88,7 +88,7 @@ class ReplyWriters:
 
     def open(self) -> None:
         """Begin to renew, to sweep (at once: what a crash left behind is due now) and to hear requests."""
-        self._notifier.listen(on_request=self.hear, on_gap=self._show_all)
+        self._notifier.listen(on_request=self.hear, on_gap=self._tell_all)
         self._loops = [
             asyncio.create_task(self._every(self._times.renew_s / RENEWAL_ROUNDS, self._renew), name="renew leases"),
             asyncio.create_task(self._every(self._times.sweep_s, self.sweep), name="recover replies"),
@@ -110,6 +110,9 @@ class ReplyWriters:
 
     def hear(self, request: WriterRequest) -> None:
         """Do what a user asks of a reply, if it is written here."""
+        if isinstance(request, TellAll):
+            self._tell_all()
+            return
         draft = self._draft_of.get(request.record_id)
         if draft is None:
             return
@@ -120,11 +123,10 @@ class ReplyWriters:
         if draft.text:
             self._notifier.publish(draft.record.user_id, draft.snapshot(request.record_id))
 
-    def _show_all(self) -> None:
-        """Requests may have been lost: show what any process may have asked for."""
+    def _tell_all(self) -> None:
+        """Whoever misses what came before sees that from the next delta, and asks."""
         for draft in self._drafts:
-            if draft.origin:
-                self.hear(ShowReply(draft.record.record_id))
+            draft.origin = ""
 
     async def sweep(self) -> int:
         """Serve as many sessions that nobody serves as there are free slots; returns how many were found."""

@@ -87,7 +87,10 @@ class ResumeSession:
 
     async def _end_what_has_ended(self, user_id: str, is_open: Collection[str]) -> None:
         """Replies whose end is on its way here, or was lost: the client must not be told of their last deltas after this answer."""
-        for record_id in [record_id for owner, record_id in self.live.running() if owner == user_id and record_id not in is_open]:
+        running = [record_id for owner, record_id in self.live.running() if owner == user_id]
+        for record_id in (*running, *self.live.elsewhere(user_id)):
+            if record_id in is_open:
+                continue
             event = await ended_event(self.store, user_id, record_id)
             if event is not None:
                 self.deliver(user_id, event)

@@ -11,7 +11,18 @@ import pytest
 from adapters.pubsub.notifier import RedisNotifier
 from imcore.chat_record import ReplyError
 from imcore.errors import NotifierUnavailableError
-from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEvent, ReplyFailed, ReplyStarted, ShowReply, StopReply
+from imcore.events import (
+    ReplyCancelled,
+    ReplyCompleted,
+    ReplyDelta,
+    ReplyEvent,
+    ReplyFailed,
+    ReplyStarted,
+    ShowReply,
+    StopReply,
+    TellAll,
+    WriterRequest,
+)
 from imcore.message import Message, MessageType
 from tests.contracts.notifiers import Heard, NotifierRig, memory_rig, redis_rig
 from tests.polling import eventually
@@ -53,8 +64,8 @@ async def test_an_event_is_heard_as_it_was_published(event: ReplyEvent, rig: Not
     assert heard.events == [("ada", event)]
 
 
-@pytest.mark.parametrize("request_", [StopReply("r-1"), ShowReply("r-1")], ids=lambda request: request.type)
-async def test_a_request_is_heard_as_it_was_published(request_: StopReply | ShowReply, rig: NotifierRig, heard: Heard) -> None:
+@pytest.mark.parametrize("request_", [StopReply("r-1"), ShowReply("r-1"), TellAll()], ids=lambda request: request.type)
+async def test_a_request_is_heard_as_it_was_published(request_: WriterRequest, rig: NotifierRig, heard: Heard) -> None:
     rig.near.publish_request(request_)
     await eventually(lambda: heard.requests)
     assert (heard.requests, heard.events) == ([request_], [])

@@ -2,7 +2,7 @@
 
 alone     {channel: [item, …]}: what only the process that reads this channel is to take
 event     [user_id, type, record_id, attempt, …the event's other fields in the order of its class]
-request   [type, record_id]
+request   [type, record_id], or [type] where it is about all replies
 gap       null: something that was to come before this could not be delivered
 """
 
@@ -23,6 +23,7 @@ from imcore.events import (
     ReplyStarted,
     ShowReply,
     StopReply,
+    TellAll,
     WriterRequest,
 )
 from imcore.message import Message, MessageType
@@ -52,9 +53,7 @@ def split(batch: bytes, own_channel: str = "") -> list[object]:
 
 def _mine(items: Mapping[str, object], own_channel: str) -> list[object]:
     mine = items.get(own_channel, [])
-    if not isinstance(mine, list):
-        raise ValueError("items for one process are a JSON array")  # noqa: TRY004  (the same)
-    return mine
+    return mine if isinstance(mine, list) else [mine]
 
 
 def encode_event(user_id: str, event: ReplyEvent) -> bytes:
@@ -76,7 +75,7 @@ def decode_event(item: object) -> tuple[str, ReplyEvent]:
 
 
 def encode_request(request: WriterRequest) -> bytes:
-    return _dump([request.type, request.record_id])
+    return _dump([request.type] if isinstance(request, TellAll) else [request.type, request.record_id])
 
 
 def decode_request(item: object) -> WriterRequest:
@@ -86,6 +85,8 @@ def decode_request(item: object) -> WriterRequest:
             return StopReply(record_id)
         case [ShowReply.type, str(record_id)]:
             return ShowReply(record_id)
+        case [TellAll.type]:
+            return TellAll()
         case _:
             raise ValueError("no request")
 

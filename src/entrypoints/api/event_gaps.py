@@ -29,6 +29,7 @@ class EventGaps:
 
     async def run(self) -> None:
         """Catch up for ever."""
+        self._catch_up.begin()
         while True:
             try:
                 async with asyncio.timeout(CHECK_S):

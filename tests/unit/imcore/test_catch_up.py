@@ -12,7 +12,7 @@ from imcore.catch_up import CatchUp
 from imcore.chat_record import ChatRecord, Lease, ReplyOutcome, ReplyStatus
 from imcore.clock import utc_now
 from imcore.errors import StoreUnavailableError
-from imcore.events import ReplyCompleted, ReplyDelta, ReplyEvent, ReplyStarted, ShowReply
+from imcore.events import ReplyCompleted, ReplyDelta, ReplyEvent, ReplyStarted, ShowReply, TellAll
 from imcore.ids import new_id
 from imcore.live_replies import SILENT_S, LiveReplies
 from imcore.message import Message, MessageType
@@ -41,8 +41,9 @@ class World:
         self.live = LiveReplies(self._ask, lambda: self.now)
         self.catch_up = CatchUp(self.store, self.live, self.deliver, lambda: self.connected)
 
-    def _ask(self, request: ShowReply) -> None:
-        self.asked.append(request.record_id)
+    def _ask(self, request: ShowReply | TellAll) -> None:
+        if isinstance(request, ShowReply):
+            self.asked.append(request.record_id)
 
     def deliver(self, user_id: str, event: ReplyEvent) -> None:
         news = self.live.hear(user_id, event)

@@ -170,3 +170,22 @@ def test_the_text_so_far_of_a_merged_record_is_no_shorter_than_what_was_shown_of
     heard(live, started(), delta(0, "Hello"))
     assert live.so_far(record, leader) == delta(0, "Hello")
     assert heard(live, delta(0, "Hello world")) == [delta(5, " world")]
+
+
+def test_a_late_text_of_the_attempt_before_does_not_hide_that_the_new_one_is_told_elsewhere(live, asked):
+    live.hear("alice", started(1), has_readers=False)
+    live.hear("alice", started(2, "there"), has_readers=False)
+    live.hear("alice", delta(0, "of a writer that lost its lease"), has_readers=False)
+    live.come_to_read("alice")
+
+    assert (asked, live.snapshot(RECORD)) == ([ShowReply(RECORD)], None)
+
+
+def test_a_late_piece_of_the_attempt_before_asks_for_nothing_that_nobody_reads(live, asked):
+    """The answer, and all that follows, would go to every process."""
+    live.hear("alice", started(1), has_readers=False)
+    live.hear("alice", delta(0, "one"), has_readers=False)
+    live.hear("alice", started(2, "there"), has_readers=False)
+    live.hear("alice", delta(3, "two"), has_readers=False)
+
+    assert asked == []

@@ -16,7 +16,7 @@ from adapters.websocket.outbox import Outbox
 from imcore.catch_up import CatchUp
 from imcore.chat_record import ChatRecord
 from imcore.delta_window import DeltaWindow
-from imcore.events import ReplyEvent, WriterRequest
+from imcore.events import ReplyEvent, ShowReply, WriterRequest
 from imcore.live_replies import LiveReplies
 from imcore.ports import Notifier
 from imcore.reply_writers import ReplyWriters, WriterTimes
@@ -262,6 +262,66 @@ async def test_a_socket_is_told_of_the_replies_of_all_sessions_of_its_user(insta
     await say(stream, ", three")
 
     assert reader.take_nowait() is not None
+
+
+async def test_a_socket_at_a_process_that_never_heard_the_start_is_told_of_a_reply_of_another_session(installation: Installation) -> None:
+    """The process was started, or subscribed again, after the start. Each connection gets the events of all sessions of its user."""
+    installation.right.is_deaf = True
+    _, stream = await installation.send(session_id="ann:work")
+    await say(stream, "One")
+    installation.right.is_deaf = False
+    await installation.right.catch_up.after_gap()  # nobody is connected yet
+
+    reader = socket(installation.right)
+    await installation.right.resume(USER)  # the session "ann"
+    for _ in range(5):
+        await say(stream, ", more")
+        await installation.time_passes(installation.right, seconds=20)
+
+    assert reader.take_nowait() is not None
+
+
+async def test_whoever_resumes_after_the_end_is_not_told_of_the_replys_text_once_more(installation: Installation) -> None:
+    """The question that connecting brings about was answered before the end; the answer comes after `resumed`, which has the message."""
+    heard: list[tuple[str, ReplyEvent]] = []
+    right = installation.right
+    deliver = right.hear
+    _, stream = await installation.send()
+    await say(stream, "Hello")
+    right.hear = lambda user_id, event: heard.append((user_id, event))  # type: ignore[method-assign]  # what is on its way to it
+
+    reader = socket(right)
+    stream.end(" world")
+    await eventually(lambda: not installation.writers._drains)
+    answer = await right.resume(USER)
+    assert [message.msg_content for message in answer.messages] == ["hi", "Hello world"]
+    while reader.take_nowait() is not None:
+        pass  # what was told before `resumed`
+    for event in heard:
+        right.hear = deliver  # type: ignore[method-assign]
+        right.hear(*event)
+
+    told = []
+    while (frame := reader.take_nowait()) is not None:
+        told.append(frame)
+    assert [frame.delta for frame in told if frame.delta is not None] == []
+
+
+async def test_a_reply_that_has_ended_unheard_is_not_asked_for_for_ever(installation: Installation) -> None:
+    right = installation.right
+    _, stream = await installation.send()
+    right.is_deaf = True
+    stream.end("Hello")
+    await eventually(lambda: not installation.writers._drains)
+    right.is_deaf = False
+    await right.catch_up.after_gap()
+    for _ in range(5):
+        await installation.time_passes(right, seconds=120)
+        reader = socket(right)
+        await right.resume(USER)
+        right.hub.remove(USER, reader)
+
+    assert sum(isinstance(request, ShowReply) for request in installation.bus.requests) <= 1
 
 
 # Whoever polls, with nobody connected

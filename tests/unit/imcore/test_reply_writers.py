@@ -1,10 +1,12 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from imcore import reply_writers
 from imcore.chat_record import ReplyStatus
 from imcore.errors import StoreUnavailableError
-from imcore.events import ReplyCompleted, ReplyDelta, ReplyStarted, ShowReply
+from imcore.events import ReplyCompleted, ReplyDelta, ReplyStarted, ShowReply, TellAll
 from imcore.reply_writers import ReplyWriters, WriterTimes
 
 
@@ -163,12 +165,14 @@ async def test_a_writer_shows_the_text_so_far_when_asked(core):
     assert core.events[-1] == ReplyDelta(stored.record.record_id, 1, 0, "so far")
 
 
-async def test_deltas_are_told_to_the_process_that_the_hint_named_until_another_one_asks(core, monkeypatch):
+@pytest.fixture
+async def begun_at_left(core, monkeypatch):
+    """A reply to a message that came in at the process "left", with some text; its record, and the origins of what is told of it."""
     origins = []
     publish = core.notifier.publish
 
     def note(user_id, event, *, origin=""):
-        origins.append((type(event), getattr(event, "origin", None), origin))
+        origins.append((type(event), origin))
         publish(user_id, event)
 
     monkeypatch.setattr(core.notifier, "publish", note)
@@ -178,17 +182,33 @@ async def test_deltas_are_told_to_the_process_that_the_hint_named_until_another_
     await core.writers.offer(["alice"], "left")
     core.llm.says("so", " far", finish=False)
     await core.until(lambda: len(core.events) == 3)
-    core.notifier.publish_request(ShowReply(stored.record.record_id))
+    assert core.events[0].origin == "left"
+    assert origins == [(ReplyStarted, ""), (ReplyDelta, "left"), (ReplyDelta, "left")]
+    origins.clear()
+    return stored.record, origins
+
+
+async def test_deltas_are_told_to_the_process_that_the_hint_named_alone(core, begun_at_left):
+    _, origins = begun_at_left
     core.llm.says(" so good")
     await core.ends()
-    assert origins == [
-        (ReplyStarted, "left", ""),
-        (ReplyDelta, None, "left"),
-        (ReplyDelta, None, "left"),
-        (ReplyDelta, None, ""),
-        (ReplyDelta, None, ""),
-        (ReplyCompleted, None, ""),
-    ]
+    assert origins == [(ReplyDelta, "left"), (ReplyCompleted, "")]
+
+
+async def test_deltas_are_told_to_all_once_another_process_has_asked_for_the_reply(core, begun_at_left):
+    record, origins = begun_at_left
+    core.notifier.publish_request(ShowReply(record.record_id))
+    core.llm.says(" so good")
+    await core.ends()
+    assert origins == [(ReplyDelta, ""), (ReplyDelta, ""), (ReplyCompleted, "")]
+
+
+async def test_deltas_are_told_to_all_once_another_process_has_begun_to_listen(core, begun_at_left):
+    _, origins = begun_at_left
+    core.notifier.publish_request(TellAll())
+    core.llm.says(" so good")
+    await core.ends()
+    assert origins == [(ReplyDelta, ""), (ReplyCompleted, "")]
 
 
 async def test_closing_waits_for_running_replies_and_takes_no_new_ones(core):

@@ -66,3 +66,9 @@ def test_what_is_no_batch_is_a_value_error(batch: bytes) -> None:
 def test_an_unpaired_surrogate_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         wire.encode_event("u", ReplyDelta("r", 1, 0, "\ud83d"))
+
+
+def test_a_marked_item_that_nobody_can_read_does_not_take_the_other_items_with_it() -> None:
+    delta = wire.encode_event("ann", ReplyDelta("r", 1, 0, "Hello"))
+    items = wire.split(wire.join([delta, b'{"im:events:left":7}']), "im:events:left")
+    assert wire.decode_event(items[0]) == ("ann", ReplyDelta("r", 1, 0, "Hello"))
