@@ -75,7 +75,9 @@ async def test_the_deltas_of_a_reply_go_to_the_api_process_of_its_reader_alone(i
             record_id = await alice.send("hello")
             await alice.ended(record_id)
         while message := pubsub.get_message(timeout=0.5):
-            channels += [(message["channel"], item[1]) for item in json.loads(message["data"]) if item[2] == record_id]
+            for item in json.loads(message["data"]):
+                marked = item if isinstance(item, dict) else {message["channel"]: [item]}
+                channels += [(channel, its[1]) for channel, items in marked.items() for its in items if its[2] == record_id]
     kinds = {kind: {channel for channel, its in channels if its == kind} for _, kind in channels}
     assert kinds["reply.started"] == kinds["reply.completed"] == {"im:events"}
     (channel,) = kinds["reply.delta"]
