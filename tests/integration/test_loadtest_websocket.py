@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 from websockets.http11 import Request, Response
@@ -106,11 +106,18 @@ def test_silence_is_no_text_and_no_loss() -> None:
 
 
 def test_a_close_by_the_server_names_its_code() -> None:
-    with serving(lambda connection: connection.close(4401, "expired")) as url, ExitStack() as stack:
-        with pytest.raises(ConnectionLostError) as lost:
-            socket = connected(url)  # the close may come in one piece with the handshake's answer
-            stack.callback(socket.abort)
+    """Also when it comes in one piece with the handshake's answer."""
+
+    def listen(url: str) -> None:
+        socket = connected(url)
+        try:
             receive(socket, 1)
+        finally:
+            socket.abort()
+
+    with serving(lambda connection: connection.close(4401, "expired")) as url:
+        with pytest.raises(ConnectionLostError) as lost:
+            listen(url)
         assert lost.value.code == 4401
 
 
