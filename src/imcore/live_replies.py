@@ -56,9 +56,7 @@ class LiveReplies:
         self._running: dict[str, LiveReply] = {}
         self._ended: OrderedDict[str, int] = OrderedDict()
         self._asked: dict[str, float] = {}
-        self._elsewhere: OrderedDict[str, tuple[str, int]] = (
-            OrderedDict()
-        )  # user and attempt of what others are told, and nobody reads here
+        self._elsewhere: OrderedDict[str, tuple[str, int]] = OrderedDict()  # user and attempt of what nobody reads here
 
     def hear(self, user_id: str, event: ReplyEvent, *, has_readers: bool = True) -> ReplyEvent | None:
         """Returns what the user's clients are to be told now: the event, the part of it that is new, or nothing.

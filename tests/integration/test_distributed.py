@@ -84,6 +84,21 @@ async def test_the_deltas_of_a_reply_go_to_the_api_process_of_its_reader_alone(i
     assert channel.startswith("im:events:")
 
 
+async def test_a_reader_whose_api_process_is_killed_sees_the_rest_of_the_text_grow_at_another(installation):
+    """Its deltas go to nobody until the process that the reader comes to asks for them."""
+    async with ChatClient([*reversed(installation.urls)], "alice", installation.token("alice")).connected() as alice:
+        record_id = await alice.send(" ".join(f"word{number}" for number in range(300)))
+        await alice.until(lambda: record_id in alice.shown and alice.shown[record_id].text)
+        installation.apis[1].kill()
+        await alice.until(lambda: alice.resumes > 1)
+        met = len(alice.frames)
+        shown = await alice.ended(record_id)
+    grown = [frame for frame in alice.frames[met:] if frame["type"] == "reply.delta" and frame["record_id"] == record_id]
+    assert len(grown) > 3
+    assert shown.text == shown.ends[0]["message"]["msg_content"]
+    assert alice.violations == []
+
+
 async def test_the_operators_commands_find_a_healthy_installation(installation):
     api = installation.apis[0]
     for command in (["audit"], ["doctor"], ["recover"], ["migrate"]):

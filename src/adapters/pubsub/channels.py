@@ -40,8 +40,6 @@ def addressed(taken: Sequence[Encoded]) -> list[Batch]:
 
     A process reads the channel of all and its own, so only between these two does the order matter.
     """
-    if len({channel for channel, _ in taken}) == 1:
-        return [Batch(taken[0].channel, wire.join(item for _, item in taken), len(taken))]
     runs = [_by_channel(run) for _, run in groupby(taken, _is_shared)]
     batches = [Batch(channel, wire.join(items), len(items)) for run in runs for channel, items in run.items()]
     spared = sum(not _is_shared(encoded) for encoded in taken)

@@ -35,7 +35,6 @@ class Publisher:
         self._start_s = start_s
         self._end_s = end_s
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
         self._outgoing = Outgoing()
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -74,10 +73,10 @@ class Publisher:
     def _leave_within(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         at = loop.time() + seconds
-        if self._timer is not None and self._timer_at <= at:
+        if self._timer is not None and self._timer.when() <= at:
             return
         self._stop_timer()
-        self._timer, self._timer_at = loop.call_at(at, self._due.set), at
+        self._timer = loop.call_at(at, self._due.set)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

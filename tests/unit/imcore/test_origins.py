@@ -170,6 +170,18 @@ def socket(api: Api) -> Outbox:
 # A question to the writer that is lost
 
 
+async def reader_who_missed_the_start(installation: Installation) -> tuple[Outbox, SteeredStream]:
+    """Redis restarts: the process is subscribed again, and asks, before the worker is."""
+    reader = socket(installation.right)
+    installation.right.is_deaf = True
+    _, stream = await installation.send()
+    installation.right.is_deaf = False
+    installation.bus.lose_requests()
+    await installation.right.catch_up.after_gap()
+    installation.bus.mend()
+    return reader, stream
+
+
 async def test_a_reader_who_resumes_while_the_writer_cannot_be_asked_sees_the_text_before_its_end(installation: Installation) -> None:
     """The writer knows that it may have missed a question, and answers all that may have been asked."""
     _, stream = await installation.send()
@@ -186,14 +198,7 @@ async def test_a_reader_who_resumes_while_the_writer_cannot_be_asked_sees_the_te
 
 
 async def test_a_reader_whose_process_missed_the_start_and_could_not_ask_sees_the_text_before_its_end(installation: Installation) -> None:
-    """Redis restarts: the process is subscribed again, and asks, before the worker is; then deltas go elsewhere."""
-    reader = socket(installation.right)
-    installation.right.is_deaf = True
-    _, stream = await installation.send()
-    installation.right.is_deaf = False
-    installation.bus.lose_requests()
-    await installation.right.catch_up.after_gap()
-    installation.bus.mend()
+    reader, stream = await reader_who_missed_the_start(installation)
     for _ in range(10):
         await say(stream, "more, ")
         await installation.time_passes(installation.right, seconds=6)
@@ -203,13 +208,7 @@ async def test_a_reader_whose_process_missed_the_start_and_could_not_ask_sees_th
 
 async def test_a_second_gap_within_half_a_second_asks_again(installation: Installation) -> None:
     """The writer publishes again, and so tells of a gap, when its own subscription is back: the question before that was lost."""
-    reader = socket(installation.right)
-    installation.right.is_deaf = True
-    _, stream = await installation.send()
-    installation.right.is_deaf = False
-    installation.bus.lose_requests()
-    await installation.right.catch_up.after_gap()
-    installation.bus.mend()
+    reader, stream = await reader_who_missed_the_start(installation)
     installation.clock.now_s += 0.3
     await installation.right.catch_up.after_gap()
     await say(stream, "Hello")
