@@ -1,14 +1,20 @@
-"""Whole conversations: sent, stored, written by a model of 40 tokens in one second, streamed, stored. The model runs in the worker."""
+"""Whole conversations: sent, stored, written by a model of 40 tokens in one second, streamed, stored. The model runs in the worker.
+
+What the model itself costs is no work of a server: it is measured by itself beside them, and the ratios are told with it and without it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from loadtest.benchmarks.benchmark import Benchmark, Claim, Sample, Trial, Variant, bound, ratio
+from loadtest.benchmarks.benchmark import Benchmark, Claim, Figures, Sample, Trial, Variant, bound, ratio
+from loadtest.benchmarks.checkout import this_tree
 from loadtest.benchmarks.clients_process import Clients, clients, measure
 from loadtest.benchmarks.langgraph_server import LanggraphServer, langgraph
 from loadtest.benchmarks.paced_model import FIRST_TOKEN_S, TEXT
+from loadtest.benchmarks.parts.work_process import work
 from loadtest.benchmarks.servers import Service, baseline, imcore
 from tests.servers import NoServerError
 
@@ -57,6 +63,24 @@ def of_langgraph(users: int, trial: Trial) -> Sample:
         return _measured(service, load, trial.seconds(LANGGRAPH_FULL_S))
 
 
+def of_model(users: int, trial: Trial) -> Sample:
+    with work(this_tree(), "paced_replies:PacedReplies", callers=users) as load:
+        return measure(
+            Service(0, {"model": load.pid}), load, seconds=trial.seconds(FULL_S), counted="replies", per_cpu_s="replies_per_cpu_s"
+        )
+
+
+def without_model(reference: str, users: int, *, at_least: float) -> Claim:
+    """imcore ÷ the reference as `ratio` has it, the model's own CPU time taken off a reply of either."""
+    ours, theirs, model = (f"{name}@{users}" for name in ("imcore", reference, "model"))
+
+    def divided(figures: Mapping[str, Figures]) -> float:
+        cpu_s = {variant: 1 / figures[variant]["replies_per_cpu_s"] for variant in (ours, theirs, model)}
+        return (cpu_s[theirs] - cpu_s[model]) / (cpu_s[ours] - cpu_s[model])
+
+    return Claim(f"replies_per_cpu_s without the model's own: {ours} ÷ {theirs}", (ours, theirs, model), divided, at_least)
+
+
 def _measured(service: Service, load: Clients, seconds: float) -> Sample:
     sample = measure(service, load, seconds=seconds, counted="replies", per_cpu_s="replies_per_cpu_s", warm_up_s=WARM_UP_S)
     return beyond_model(sample)
@@ -82,12 +106,15 @@ REPLIES = Benchmark(
             Variant(f"baseline@{users}", partial(of_baseline, users)),
             Variant(f"imcore@{users}", partial(of_imcore, users), is_imcore=True),
             Variant(f"langgraph@{users}", partial(of_langgraph, users)),
+            Variant(f"model@{users}", partial(of_model, users)),
         )
     ),
     figures=FIGURES,
     claims=(
         *(ratio(f"imcore@{users}", f"baseline@{users}", "replies_per_cpu_s", at_least=8) for users in USERS),
         *(ratio(f"imcore@{users}", f"langgraph@{users}", "replies_per_cpu_s", at_least=5) for users in USERS),
+        *(without_model("baseline", users, at_least=8) for users in USERS),
+        *(without_model("langgraph", users, at_least=5) for users in USERS),
         Claim(
             "CPU of a reply: imcore@1000 ÷ imcore@100",
             ("imcore@100", "imcore@1000"),

@@ -5,6 +5,7 @@ import pytest
 from loadtest.benchmarks.benchmark import Benchmark, Claim, Sample, bound, ratio
 from loadtest.benchmarks.report import report
 from loadtest.benchmarks.results import Results
+from loadtest.benchmarks.whole_path.replies import without_model
 
 ENVIRONMENT = dict.fromkeys(("base", "commit", "begun_at", "python", "cpus", "postgresql", "redis"), "")
 
@@ -22,6 +23,15 @@ def test_what_must_never_happen_may_happen_in_no_round():
 
 def test_a_claim_without_a_bound_always_holds():
     assert ratio("imcore", "baseline", "sends_per_cpu_s").holds([0.1])
+
+
+def test_what_the_stand_in_model_costs_by_itself_is_taken_off_both_sides_of_a_ratio():
+    figures = {
+        "imcore@100": {"replies_per_cpu_s": 250.0},
+        "langgraph@100": {"replies_per_cpu_s": 50.0},
+        "model@100": {"replies_per_cpu_s": 1000.0},
+    }
+    assert without_model("langgraph", 100, at_least=5).of(figures) == pytest.approx((20 - 1) / (4 - 1))
 
 
 @pytest.mark.parametrize(
