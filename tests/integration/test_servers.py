@@ -76,13 +76,12 @@ def test_a_killed_server_leaves_no_process_and_can_start_again(server: Server) -
 
 
 def test_a_paused_server_stands_still_and_goes_on_when_resumed(server: Server) -> None:
-    processes = family(server.pid)
-
     server.pause()
-    states = {process.status() for process in processes}
+    states = [process.status() for process in family(server.pid)]
     server.resume()
 
-    assert states == {psutil.STATUS_STOPPED}
+    assert states[0] == psutil.STATUS_STOPPED
+    assert {*states} <= {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}  # what ended just then waits to be reaped by one that stands still
     assert server.identify(server.url)
 
 
