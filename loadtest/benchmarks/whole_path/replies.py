@@ -122,7 +122,7 @@ REPLIES = Benchmark(
         ),
         bound("imcore@100", "first_token_beyond_model_p50_ms", at_most=15),
         bound("imcore@100", "first_token_beyond_model_p99_ms", at_most=60),
-        *(bound(f"imcore@{users}", "failures", at_most=0) for users in USERS),
+        *(bound(f"{name}@{users}", "failures", at_most=0) for users in USERS for name in ("imcore", "model")),
     ),
     in_compare=True,
 )
