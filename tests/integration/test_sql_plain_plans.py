@@ -51,6 +51,21 @@ FROM messages WHERE message_id LIKE 'open%';
 """
 """10,000 open records, half of them running; a session of 10,000 messages; a user with 2,000 sessions."""
 
+GROW_A_LITTLE = """
+INSERT INTO ai_chat_records (
+    record_id, session_id, user_id, user_message_id, user_seq, status, ai_message_id,
+    attempt, attempt_limit, cancel_requested, created_at, updated_at
+)
+SELECT
+    gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, n % 2, CASE n % 2 WHEN 1 THEN gen_random_uuid() END,
+    1, 3, false, now(), now()
+FROM generate_series(1, 50) AS n;
+"""
+"""50 records of as many sessions, half of them open."""
+
+FEW_ROWS = 40
+"""More than a message needs in a session of its own, from its sending to the end of its reply."""
+
 MANY_ROWS = 250
 """More than any step needs: a conversation of 20 lines, its records, and a user's ten sessions with their five open records each."""
 
@@ -138,6 +153,24 @@ async def test_no_step_reads_more_than_its_own_session_and_user_have(grown: SqlA
     read["an end without a message"] = await rows_read(grown, migrated_url, grown.finish(outcome(lease, ReplyStatus.FAILED, text="")))
     assert all(read.values())
     assert {step: rows for step, rows in read.items() if rows > MANY_ROWS} == {}
+
+
+async def test_no_step_reads_what_others_have_while_the_tables_begin_to_grow(engines: Engines, migrated_url: str, statistics: str) -> None:
+    """PostgreSQL plans anew when an index grows by a level, and the indexes of one table do so at different sizes."""
+    read: dict[int, int] = {}
+    async with SqlAlchemyMessageStore(engines) as store:
+        await send(store, "counted from here on")
+        for size in range(50, 1001, 50):
+            psql(migrated_url, GROW_A_LITTLE)
+            if statistics == "seen grown":
+                psql(migrated_url, f"ANALYZE {', '.join(TABLES)}")
+            read[size] = await rows_read(store, migrated_url, _exchange(store, f"alice{size}"))
+    assert {size: rows for size, rows in read.items() if rows > FEW_ROWS} == {}
+
+
+async def _exchange(store: SqlAlchemyMessageStore, user_id: str) -> None:
+    await store.add(*a_send(user_id), max_pending=20)
+    await answer(store, user_id)
 
 
 async def test_a_send_without_a_limit_does_not_read_its_users_other_sessions(grown: SqlAlchemyMessageStore, migrated_url: str) -> None:
