@@ -35,6 +35,9 @@ PAUSE_S = 0.004
 GATHER_ENDS_S = 0.04
 """A reply's text is with its readers when it ends; its commit may wait for that of others."""
 
+ENDS_PAUSE_S = 0.008
+"""Between calls of PostgreSQL that end replies, while several wait: their callers are in no hurry, and each call ends in a commit."""
+
 MAX_CLAIMS = 50
 """At once: each brings up to 200 messages."""
 
@@ -57,7 +60,7 @@ class SqlAlchemyMessageStore(MessageStore):
         )
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
-        self._ends = self._step(ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S)
+        self._ends = self._step(ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S, pause_s=ENDS_PAUSE_S)
 
     def _step(
         self,
@@ -66,6 +69,7 @@ class SqlAlchemyMessageStore(MessageStore):
         *,
         max_items: int = MAX_BATCH_ITEMS,
         gather_s: float = 0.0,
+        pause_s: float = PAUSE_S,
     ) -> Step[Item, Answer]:
         if self._database.dialect != POSTGRESQL:
             return self._grouped(in_transaction, max_items=max_items, gather_s=gather_s)
@@ -74,7 +78,7 @@ class SqlAlchemyMessageStore(MessageStore):
             self._grouped(in_transaction, max_items=max_items),
             max_items=max_items,
             gather_s=gather_s,
-            pause_s=PAUSE_S,
+            pause_s=pause_s,
         )
 
     def _grouped(
