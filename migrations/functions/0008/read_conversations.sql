@@ -4,9 +4,6 @@
 -- Both come from indexes that hold a session's rows side by side. The stretch is long enough for `history_messages` lines, unless replies
 -- lie far from what they answer; whoever reads it finds out, and asks for such a conversation with `read_far_conversation`.
 --
--- Ranges of `(session_id, status, user_seq)` say in the words of one index alone which replies are wanted. A plan that is made while the tables
--- are small, which a connection may keep, would rather read everybody's by the index of status and time.
---
 -- How it is planned its callers set: the function that claims, and our connections. To set it here as well costs as much as a conversation.
 CREATE FUNCTION read_conversations (session_ids text[], user_seqs bigint[], history_messages integer)
 RETURNS TABLE (session_id text, user_seq bigint, messages text, answers text)
@@ -36,10 +33,10 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT r.user_seq, r.ai_message_id
                 FROM ai_chat_records AS r
-                WHERE (r.session_id, r.status, r.user_seq) >= (wanted.session_id, ended.status, wanted.user_seq - history_messages - spare)
-                AND (r.session_id, r.status, r.user_seq) < (wanted.session_id, ended.status, wanted.user_seq)
-                ORDER BY r.session_id, r.status, r.user_seq
-                LIMIT history_messages + spare  -- there are no more; it tells the planner that there are few
+                WHERE r.session_id = wanted.session_id
+                AND r.status = ended.status
+                AND r.user_seq >= wanted.user_seq - history_messages - spare AND r.user_seq < wanted.user_seq
+                ORDER BY r.user_seq OFFSET 0  -- the order leads every plan to the same index
             ) AS answered
             WHERE answered.ai_message_id IS NOT NULL
         )

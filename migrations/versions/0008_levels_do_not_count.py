@@ -1,4 +1,4 @@
-"""The functions find a session's records by one index, also with a plan that was made while the tables were small, in PostgreSQL."""
+"""No plan of the functions takes another index because it has a level less, as in small tables, in PostgreSQL."""
 
 from pathlib import Path
 
