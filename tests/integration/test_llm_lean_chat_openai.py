@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,12 +20,14 @@ from adapters.llm import lean_chat_openai
 from adapters.llm.aiohttp_transport import AiohttpClient
 from adapters.llm.lean_chat_openai import LeanChatOpenAI
 from adapters.llm.openai_compatible import OpenAICompatibleLLMClient
+from imcore.prompt import PromptMessage, Role
 from tests.stand_ins.http_script import DONE, END, STREAM, Step, chunked, frame, serving
 from tests.stand_ins.openai_replies import reply_text
 from tests.stand_ins.openai_server import OpenAIStandIn
 from tests.stand_ins.prompts import CONVERSATION
 
 HELLO = [HumanMessage("Hello")]
+PROMPT = [PromptMessage(Role.USER, "Hello")]
 REPLY = reply_text([{"content": "Hello"}])
 STOP = frame(finish_reason="stop")
 
@@ -126,6 +130,7 @@ async def test_a_connection_is_used_again_after_a_whole_reply(build: Build) -> N
         {"use_responses_api": True},
         {"output_version": "v1"},
         {"logprobs": True},
+        {"temperature": math.nan},
         {"extra_body": {"top_k": 3}},
         {"model_kwargs": {"modalities": ["text", "audio"]}},
         {"http": DefaultAsyncHttpxClient},
@@ -133,14 +138,17 @@ async def test_a_connection_is_used_again_after_a_whole_reply(build: Build) -> N
     ids=lambda options: next(iter(options)),
 )
 async def test_a_setting_beyond_text_takes_chat_openais_way(build: Build, options: dict[str, Any]) -> None:
-    assert build("http://127.0.0.1:9/v1", **options)._plain_payload(HELLO, None, None, {}) is None
+    model = build("http://127.0.0.1:9/v1", **options)
+    for body in (partial(model._get_request_payload, HELLO), partial(model.body_of, PROMPT)):
+        assert model._plain_payload(body, None, {}) is None
 
 
 @pytest.mark.parametrize("option", [{"tools": [{}]}, {"response_format": {"type": "json_object"}}, {"n": 2}, {"extra_headers": {"a": "b"}}])
 async def test_a_request_beyond_text_takes_chat_openais_way(build: Build, option: dict[str, Any]) -> None:
     model = build("http://127.0.0.1:9/v1")
-    assert model._plain_payload(HELLO, None, None, option) is None
-    assert model._plain_payload(HELLO, ["stop"], True, {"temperature": 0.5, "seed": 1}) is not None
+    assert model._plain_payload(partial(model._get_request_payload, HELLO), None, option) is None
+    with_stop = partial(model._get_request_payload, HELLO, stop=["stop"])
+    assert model._plain_payload(with_stop, True, {"temperature": 0.5, "seed": 1}) is not None
 
 
 async def test_a_model_with_tools_streams_as_well(build: Build, server: OpenAIStandIn) -> None:

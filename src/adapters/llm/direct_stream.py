@@ -9,13 +9,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import ensure_config
+
+from adapters.llm.runnable_input import messages_of
+from imcore.prompt import Prompt
 
 
 def can_stream_directly(runnable: object) -> TypeGuard[BaseChatModel]:
@@ -36,16 +39,16 @@ def is_heard(model: BaseChatModel) -> bool:
     return bool(AsyncCallbackManager.configure(ensure_config().get("callbacks"), model.callbacks, model.verbose).handlers)
 
 
-async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> AsyncGenerator[str | BaseMessage]:
-    """The pieces that `model.astream(messages)` gives, without an id; not the empty one that it may add at the end.
+async def direct_stream(model: BaseChatModel, prompt: Prompt) -> AsyncGenerator[str | BaseMessage]:
+    """The pieces that `model.astream` gives for the prompt's messages, without an id; not the empty one that it may add at the end.
 
-    A model may have a `stream_pieces(messages, stop)` beside its `_astream`, which gives strings in place of chunks that hold text alone.
+    A model may have a `stream_pieces(prompt)` beside its `_astream`, which gives strings in place of chunks that hold text alone.
 
     Raises:
         ValueError: there are none, as `astream` raises it; and whatever the model raises.
     """
     is_empty = True
-    pieces: AsyncGenerator[str | ChatGenerationChunk] = _stream_of(model)(messages, stop=None)  # as `astream` calls it
+    pieces: AsyncGenerator[str | ChatGenerationChunk] = _stream_of(model)(prompt)
     async with aclosing(pieces):
         async for piece in pieces:
             is_empty = False
@@ -60,8 +63,10 @@ async def direct_stream(model: BaseChatModel, messages: list[BaseMessage]) -> As
         raise ValueError("No generation chunks were returned")
 
 
-def _stream_of(model: BaseChatModel) -> Callable[..., Any]:
+def _stream_of(model: BaseChatModel) -> Callable[[Prompt], Any]:
     """`stream_pieces` stands for the `_astream` of its own class, not for one that a subclass has put in its place."""
     owner = next(kind for kind in type(model).__mro__ if "_astream" in vars(kind))
-    stream: Callable[..., Any] = getattr(model, "stream_pieces" if "stream_pieces" in vars(owner) else "_astream")
-    return stream
+    if "stream_pieces" in vars(owner):
+        stream: Callable[[Prompt], Any] = cast("Any", model).stream_pieces
+        return stream
+    return lambda prompt: model._astream(messages_of(prompt), stop=None)  # noqa: SLF001  (as `astream` calls it)

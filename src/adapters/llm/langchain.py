@@ -41,18 +41,11 @@ class LangChainLLMClient(ClosableLLMClient):
     ) -> None:
         self._runnable = runnable
         self._to_input = input_of(runnable)
-        self._prepared: tuple[Prompt, Any] | None = None
         self._name = name
         self._mode = mode
         self._needs_finish_reason = needs_finish_reason
         self._secret = secret
         self._direct = runnable if can_stream_directly(runnable) and not always_astream else None
-
-    def prepare(self, prompt: Prompt) -> Any:
-        """What the Runnable is to be given; the next stream of the very same prompt gives it this."""
-        given = self._to_input(prompt)
-        self._prepared = (prompt, given)
-        return given
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         return {"model": self._name, **described(self._to_input, prompt)}
@@ -81,14 +74,13 @@ class LangChainLLMClient(ClosableLLMClient):
             raise as_llm_error(error, begun=begun, secret=self._secret) from error
 
     def _outputs(self, prompt: Prompt, config: RunnableConfig) -> AsyncGenerator[Any]:
-        prepared, self._prepared = self._prepared, None  # once: what a Runnable was given may not be what it was
-        given = prepared[1] if prepared is not None and prepared[0] is prompt else self._to_input(prompt)
         if self._mode == "whole":
-            return self._one_output(given, config)
+            return self._one_output(self._to_input(prompt), config)
         if self._direct is not None and not is_heard(self._direct):
-            return direct_stream(self._direct, given)
+            return direct_stream(self._direct, prompt)
         options = {"stream_mode": "messages"} if is_graph(self._runnable) else {}
-        return cast("AsyncGenerator[Any]", self._runnable.astream(given, config, **options))  # always one, though typed as an iterator
+        outputs = self._runnable.astream(self._to_input(prompt), config, **options)
+        return cast("AsyncGenerator[Any]", outputs)  # always one, though typed as an iterator
 
     async def _one_output(self, given: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
         yield await self._runnable.ainvoke(given, config)

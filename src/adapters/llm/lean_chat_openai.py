@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from functools import partial
 from http import HTTPStatus
+from math import isfinite
 from typing import Any, cast
 
 import httpx2
 import openai
+import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
@@ -20,9 +23,11 @@ from pydantic import PrivateAttr, SecretStr
 
 from adapters.llm.aiohttp_transport import BODY, AiohttpBody, AiohttpClient, Head
 from adapters.llm.completion_frames import CompletionFrames, ErrorFrameError, Piece, text_chunk
-from adapters.llm.request_body import BodyPattern, PreparedBody
+from adapters.llm.request_body import BodyPattern
+from adapters.llm.runnable_input import messages_of
 from adapters.llm.server_sent_events import EventReader
 from imcore.delta_window import WINDOW_S, until_tick
+from imcore.prompt import Prompt
 
 BURST_BYTES = 32 * 1024
 END_PATIENCE_S = 0.1
@@ -67,16 +72,12 @@ class LeanChatOpenAI(ChatOpenAI):
 
     _head: Head | None = PrivateAttr(default=None)
     _pattern: BodyPattern | None = PrivateAttr(default=None)
-    _prepared: PreparedBody | None = PrivateAttr(default=None)
 
-    def prepare(self, messages: list[BaseMessage], **options: Any) -> dict[str, Any]:
-        """The body of the request for these messages, which hold text alone; kept for the next stream, if that is of the same list."""
+    def body_of(self, prompt: Prompt, **options: Any) -> dict[str, Any]:
+        """What ChatOpenAI sends for the messages of this prompt, which it takes fifty times as long to make."""
         if self._pattern is None or self._pattern.options != options:
             self._pattern = BodyPattern.learn(self._get_request_payload, options)
-        if self._pattern is None:
-            return self._get_request_payload(messages, **options)
-        self._prepared = PreparedBody(messages, options, self._pattern.body(messages))
-        return self._prepared.body
+        return self._get_request_payload(messages_of(prompt), **options) if self._pattern is None else self._pattern.body(prompt)
 
     async def _astream(
         self,
@@ -87,7 +88,7 @@ class LeanChatOpenAI(ChatOpenAI):
         stream_usage: bool | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        payload = self._plain_payload(messages, stop, stream_usage, kwargs)
+        payload = self._plain_payload(partial(self._get_request_payload, messages, stop=stop), stream_usage, kwargs)
         if payload is None:
             usage = {} if stream_usage is None else {"stream_usage": stream_usage}  # the Responses API's way does not take a None
             others = super()._astream(messages, stop, run_manager, **usage, **kwargs)
@@ -102,15 +103,16 @@ class LeanChatOpenAI(ChatOpenAI):
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
-    def stream_pieces(self, messages: list[BaseMessage], stop: list[str] | None = None) -> AsyncGenerator[Piece]:
-        """What `_astream` gives; in place of chunks that hold text alone the text. To make those costs as much as to read it."""
-        payload = self._plain_payload(messages, stop, None, {})
-        return cast("AsyncGenerator[Piece]", super()._astream(messages, stop)) if payload is None else self._pieces(payload)
+    def stream_pieces(self, prompt: Prompt) -> AsyncGenerator[Piece]:
+        """What `_astream` gives for the prompt's messages; in place of chunks that hold text alone the text. To make messages and chunks
+        costs as much as to send and to read what is in them."""
+        payload = self._plain_payload(partial(self.body_of, prompt), None, {})
+        return cast("AsyncGenerator[Piece]", super()._astream(messages_of(prompt))) if payload is None else self._pieces(payload)
 
     def _plain_payload(
-        self, messages: list[BaseMessage], stop: list[str] | None, stream_usage: bool | None, kwargs: dict[str, Any]
+        self, body: Callable[..., dict[str, Any]], stream_usage: bool | None, kwargs: dict[str, Any]
     ) -> dict[str, Any] | None:
-        """The body of the request, None if it takes ChatOpenAI's own way."""
+        """What `body` makes with the options of a stream; None if the request takes ChatOpenAI's own way."""
         if (
             not isinstance(self.http_async_client, AiohttpClient)
             or self.include_response_headers
@@ -123,12 +125,8 @@ class LeanChatOpenAI(ChatOpenAI):
         options = {**kwargs, "stream": True}
         if self._should_stream_usage(stream_usage, **options):
             options["stream_options"] = {"include_usage": True}
-        prepared, self._prepared = self._prepared, None
-        if prepared is not None and stop is None and prepared.is_of(messages, options):
-            payload = prepared.body
-        else:
-            payload = self._get_request_payload(messages, stop=stop, **options)
-        return payload if payload.keys() <= _PLAIN else None
+        payload = body(**options)
+        return payload if _is_plain(payload) else None
 
     async def _ask(self, payload: dict[str, Any]) -> AiohttpBody:
         """The answer's body as soon as its headers are there.
@@ -139,8 +137,7 @@ class LeanChatOpenAI(ChatOpenAI):
         http = cast("AiohttpClient", self.http_async_client)
         if not isinstance(self.openai_api_key, SecretStr):  # one that may change from request to request
             return _body_of(await self._ask_by_sdk(payload))
-        content = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()  # as the SDK does
-        answer = await http.send_directly(await self._find_head(http), content)
+        answer = await http.send_directly(await self._find_head(http), encoded(payload))
         if isinstance(answer, AiohttpBody):
             return answer
         self._head = None  # the SDK may know better after what it is told: a cookie, another address
@@ -161,38 +158,58 @@ class LeanChatOpenAI(ChatOpenAI):
         )
 
     async def _pieces(self, payload: dict[str, Any]) -> AsyncGenerator[Piece]:
-        try:
-            body = await self._ask(payload)
-            async with aclosing(body), aclosing(self._read(body)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        except openai.BadRequestError as error:
-            _handle_openai_bad_request(error)
-        except openai.APIError as error:
-            _handle_openai_api_error(error)
-
-    async def _read(self, body: AiohttpBody) -> AsyncGenerator[Piece]:
-        events, frames = EventReader(), CompletionFrames(self._convert)
-        try:
-            while not frames.done and (data := await body.read()):
-                for piece in frames.pieces(events.feed(data)):
-                    yield piece
-                if frames.has_text and not frames.done and len(data) < BURST_BYTES:
-                    await body.gather(until_tick(asyncio.get_running_loop().time(), self.window_s))
-            for piece in frames.last():
-                yield piece
-            await body.end(END_PATIENCE_S)
-        except ErrorFrameError as error:
-            raise openai.APIError(str(error), body.request, body=error.error) from None
-        except httpx2.TimeoutException as error:
-            raise openai.APITimeoutError(body.request) from error
-        except httpx2.RequestError as error:
-            raise openai.APIConnectionError(request=body.request) from error
+        with _langchains_errors():
+            async with aclosing(await self._ask(payload)) as body:
+                with _sdks_errors(body.request):
+                    events, frames = EventReader(), CompletionFrames(self._convert)
+                    while not frames.done and (data := await body.read()):
+                        for piece in frames.pieces(events.feed(data)):
+                            yield piece
+                        if frames.has_text and not frames.done and len(data) < BURST_BYTES:
+                            await body.gather(until_tick(asyncio.get_running_loop().time(), self.window_s))
+                    for piece in frames.last():
+                        yield piece
+                    await body.end(END_PATIENCE_S)
 
     def _convert(self, frame: dict[str, Any]) -> ChatGenerationChunk | None:
         for choice in frame.get("choices") or ():
             choice.setdefault("delta", None)  # the SDK does so
         return self._convert_chunk_to_generation_chunk(frame, AIMessageChunk, None)
+
+
+def _is_plain(payload: dict[str, Any]) -> bool:
+    """Whether it asks for text alone, in numbers that JSON has: for others the SDK has its own words."""
+    return payload.keys() <= _PLAIN and all(isfinite(value) for value in payload.values() if isinstance(value, float))
+
+
+def encoded(payload: dict[str, Any]) -> bytes:
+    """As JSON."""
+    try:
+        return orjson.dumps(payload)
+    except orjson.JSONEncodeError:  # keys that are numbers, as in `logit_bias`
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()  # as the SDK does
+
+
+@contextmanager
+def _langchains_errors() -> Iterator[None]:
+    try:
+        yield
+    except openai.BadRequestError as error:
+        _handle_openai_bad_request(error)
+    except openai.APIError as error:
+        _handle_openai_api_error(error)
+
+
+@contextmanager
+def _sdks_errors(request: httpx2.Request) -> Iterator[None]:
+    try:
+        yield
+    except ErrorFrameError as error:
+        raise openai.APIError(str(error), request, body=error.error) from None
+    except httpx2.TimeoutException as error:
+        raise openai.APITimeoutError(request) from error
+    except httpx2.RequestError as error:
+        raise openai.APIConnectionError(request=request) from error
 
 
 def _body_of(response: httpx2.Response) -> AiohttpBody:

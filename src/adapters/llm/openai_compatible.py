@@ -19,6 +19,7 @@ from adapters.llm.aiohttp_transport import AiohttpClient
 from adapters.llm.closable import ClientKind, ClosableLLMClient, ReplyMode
 from adapters.llm.langchain import LangChainLLMClient
 from adapters.llm.lean_chat_openai import LeanChatOpenAI
+from adapters.llm.runnable_input import messages_of
 from imcore.errors import LLMRefusedError
 from imcore.ports import LLMChunk
 from imcore.prompt import Prompt
@@ -68,14 +69,13 @@ class OpenAICompatibleLLMClient(ClosableLLMClient):
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         """The body of the HTTP request. To be called on the event loop."""
-        here = self._here()
-        chat, messages = here.chat, here.client.prepare(prompt)
+        chat = self._here().chat
         options: dict[str, Any] = {}
         if self._mode == "stream":
             options = {"stream": True} | ({"stream_options": {"include_usage": True}} if chat.stream_usage else {})
         if isinstance(chat, LeanChatOpenAI):
-            return chat.prepare(messages, **options)
-        return chat._get_request_payload(messages, **options)  # noqa: SLF001  (LangChain shows the exact body nowhere else)
+            return chat.body_of(prompt, **options)
+        return chat._get_request_payload(messages_of(prompt), **options)  # noqa: SLF001  (LangChain shows the exact body nowhere else)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[LLMChunk]:
         asked_for_usage = self._asks_for_usage

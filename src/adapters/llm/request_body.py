@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from adapters.llm.runnable_input import messages_of
+from imcore.prompt import Prompt, PromptMessage, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,29 +16,16 @@ class BodyPattern:
 
     options: Mapping[str, Any]
     rest: Mapping[str, Any]
-    roles: Mapping[type[BaseMessage], str]
+    roles: Mapping[Role, str]
 
     @classmethod
     def learn(cls, make: Callable[..., dict[str, Any]], options: Mapping[str, Any]) -> Self | None:
         """From what `make` (ChatOpenAI's own method) gives with these options; None for a model of another API than chat completions."""
-        samples = [kind(content="sample") for kind in (SystemMessage, HumanMessage, AIMessage)]
-        body = make(samples, **options)
+        body = make(messages_of([PromptMessage(role, "sample") for role in Role]), **options)
         lines = body.pop("messages", None)
         if lines is None:
             return None
-        return cls(options, body, {type(sample): line["role"] for sample, line in zip(samples, lines, strict=True)})
+        return cls(options, body, {role: line["role"] for role, line in zip(Role, lines, strict=True)})
 
-    def body(self, messages: Sequence[BaseMessage]) -> dict[str, Any]:
-        return {**self.rest, "messages": [{"role": self.roles[type(message)], "content": message.content} for message in messages]}
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedBody:
-    """Of these messages, the very same list, with these options."""
-
-    messages: list[BaseMessage]
-    options: Mapping[str, Any]
-    body: dict[str, Any]
-
-    def is_of(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> bool:
-        return self.messages is messages and self.options == options
+    def body(self, prompt: Prompt) -> dict[str, Any]:
+        return {**self.rest, "messages": [{"role": self.roles[line.role], "content": line.content} for line in prompt]}

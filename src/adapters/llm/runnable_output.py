@@ -85,8 +85,8 @@ class Transcript:
         Raises:
             LLMBadOutputError: it is nothing that can hold text.
         """
-        content = output.content if type(output) is AIMessageChunk else None  # nearly all are; pydantic's `isinstance` takes a microsecond
-        text = content if isinstance(content, str) else self._extract(output)
+        given = output.content if type(output) is AIMessageChunk else output  # nearly all are; pydantic's `isinstance` takes a microsecond
+        text = given if isinstance(given, str) else self._extract(output)
         self._has_text = self._has_text or bool(text)
         return text
 

@@ -47,8 +47,7 @@ class _Deltas:
         self.chars += len(delta.text)
 
     def encode(self) -> bytes:
-        first = self.first
-        return wire.encode_event(self.user_id, ReplyDelta(first.record_id, first.attempt, first.offset, "".join(self.texts)))
+        return wire.encode_delta(self.user_id, self.first, "".join(self.texts))
 
 
 @dataclass(slots=True)

@@ -61,6 +61,11 @@ def encode_event(user_id: str, event: ReplyEvent) -> bytes:
     return _dump([user_id, event.type, event.record_id, event.attempt, *_fields(event)])
 
 
+def encode_delta(user_id: str, first: ReplyDelta, text: str) -> bytes:
+    """The event that begins where `first` does, with this text. Raises `ValueError` as `encode_event` does."""
+    return _dump([user_id, ReplyDelta.type, first.record_id, first.attempt, first.offset, text])
+
+
 def decode_event(item: object) -> tuple[str, ReplyEvent]:
     """The user and the event; raises `ValueError` for anything else than an encoded event."""
     # nine of ten are deltas, and a match takes three times as long

@@ -19,10 +19,12 @@ from langchain_core.tracers.context import collect_runs
 from adapters.llm.direct_stream import can_stream_directly, direct_stream, is_heard
 from adapters.llm.langchain import LangChainLLMClient
 from imcore.ports import LLMChunk
+from imcore.prompt import PromptMessage, Role
 from tests.stand_ins.prompts import CONVERSATION
 from tests.stand_ins.reading import read
 
 HELLO: list[BaseMessage] = [HumanMessage("Hello")]
+PROMPT = [PromptMessage(Role.USER, "Hello")]
 
 
 class Wordy(BaseChatModel):
@@ -73,7 +75,7 @@ class Listener(AsyncCallbackHandler):
 
 async def test_the_pieces_are_those_of_astream_and_say_as_much() -> None:
     original = [chunk async for chunk in Wordy().astream(HELLO)]
-    direct = [piece async for piece in direct_stream(Wordy(), HELLO)]
+    direct = [piece async for piece in direct_stream(Wordy(), PROMPT)]
     told = [(piece.content, piece.response_metadata, piece.usage_metadata) for piece in direct if isinstance(piece, AIMessageChunk)]
     *pieces, end = original
     assert told == [(piece.content, piece.response_metadata, piece.usage_metadata) for piece in pieces]
@@ -93,7 +95,7 @@ async def test_a_stream_without_pieces_fails_as_astream_does() -> None:
                 yield nothing
 
     failures = []
-    for stream in (Silent().astream(HELLO), direct_stream(Silent(), HELLO)):
+    for stream in (Silent().astream(HELLO), direct_stream(Silent(), PROMPT)):
         with pytest.raises(ValueError) as raised:  # noqa: PT011  (its words are compared below)
             async for _ in stream:
                 pass
@@ -108,7 +110,7 @@ async def test_a_model_that_wants_its_stop_words_is_given_none() -> None:
         ) -> AsyncIterator[ChatGenerationChunk]:
             yield ChatGenerationChunk(message=AIMessageChunk(content=f"{len(messages)} {stop}"))
 
-    for stream in (Wanting().astream(HELLO), direct_stream(Wanting(), HELLO)):
+    for stream in (Wanting().astream(HELLO), direct_stream(Wanting(), PROMPT)):
         first = await anext(aiter(stream))
         assert isinstance(first, AIMessageChunk)
         assert first.content == "1 None"
@@ -116,7 +118,7 @@ async def test_a_model_that_wants_its_stop_words_is_given_none() -> None:
 
 async def test_a_reader_that_leaves_closes_the_models_stream_at_once() -> None:
     model = Wordy()
-    async with aclosing(direct_stream(model, HELLO)) as pieces:
+    async with aclosing(direct_stream(model, PROMPT)) as pieces:
         await anext(pieces)
         assert model.closed == 0
     assert model.closed == 1

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_openai import ChatOpenAI
 from openai._utils._json import openapi_dumps
 
-from adapters.llm.lean_chat_openai import LeanChatOpenAI
+from adapters.llm.lean_chat_openai import LeanChatOpenAI, encoded
 from adapters.llm.runnable_input import messages_of
 from imcore.prompt import PromptMessage, Role
 
@@ -42,27 +40,25 @@ MODELS = [(build(LeanChatOpenAI, **settings), build(ChatOpenAI, **settings)) for
 
 @settings(max_examples=300, deadline=None)
 @given(prompt=PROMPTS, models=st.sampled_from(MODELS), options=st.sampled_from(OPTIONS))
-def test_a_prepared_body_is_the_one_of_chat_openai(prompt: list[PromptMessage], models: tuple[Any, Any], options: dict[str, Any]) -> None:
+def test_a_body_is_the_one_of_chat_openai(prompt: list[PromptMessage], models: tuple[Any, Any], options: dict[str, Any]) -> None:
     lean, original = models
-    messages = messages_of(prompt)
-    body = lean.prepare(messages, **options)
-    assert body == original._get_request_payload(messages, **options)
-    said = orjson.loads(orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS))
-    assert said == json.loads(openapi_dumps(original._get_request_payload(messages, **options)))
+    body, expected = lean.body_of(prompt, **options), original._get_request_payload(messages_of(prompt), **options)
+    assert body == expected
+    assert json.loads(encoded(body)) == json.loads(openapi_dumps(expected))
 
 
 @given(first=PROMPTS, second=PROMPTS)
 def test_a_body_is_not_changed_by_the_next_one(first: list[PromptMessage], second: list[PromptMessage]) -> None:
     lean = MODELS[0][0]
-    body = lean.prepare(messages_of(first), stream=True)
+    body = lean.body_of(first, stream=True)
     before = json.dumps(body)
-    lean.prepare(messages_of(second), stream=True, stop=["x"])
-    lean.prepare(messages_of(second), stream=True)
+    lean.body_of(second, stream=True, stop=["x"])
+    lean.body_of(second, stream=True)
     assert json.dumps(body) == before
 
 
 @pytest.mark.parametrize("name", ["gpt-5-pro", "codex-mini-latest"])
-def test_a_model_of_the_responses_api_is_prepared_as_well(name: str) -> None:
-    messages: list[BaseMessage] = [HumanMessage("Hello")]
-    expected = build(ChatOpenAI, model=name)._get_request_payload(messages, stream=True)
-    assert build(LeanChatOpenAI, model=name).prepare(messages, stream=True) == expected
+def test_a_model_of_the_responses_api_has_its_body_as_well(name: str) -> None:
+    prompt = [PromptMessage(Role.USER, "Hello")]
+    expected = build(ChatOpenAI, model=name)._get_request_payload(messages_of(prompt), stream=True)
+    assert build(LeanChatOpenAI, model=name).body_of(prompt, stream=True) == expected
