@@ -92,6 +92,7 @@ class AiohttpBody(httpx2.AsyncByteStream):
     def __init__(self, response: aiohttp.ClientResponse, request: httpx2.Request) -> None:
         self._response = response
         self._content = response.content
+        self._hold: asyncio.TimerHandle | None = None
         self.request = request
         connection = response.connection
         protocol = None if connection is None else connection.protocol
@@ -111,16 +112,18 @@ class AiohttpBody(httpx2.AsyncByteStream):
                 return rest
         return await _translated(self._content.readany(), self.request)
 
-    async def gather(self, pause_s: float) -> None:
-        """Leave what comes to the kernel for `pause_s`: one read of many pieces costs little more than one of a single piece."""
+    def hold(self, pause_s: float) -> None:
+        """Leave what comes to the kernel for `pause_s`: one read of many pieces costs little more than one of a single piece.
+
+        A read that waits already, or comes meanwhile, gets them all.
+        """
         connection = self._response.connection
         transport = None if connection is None else connection.transport
         if transport is None or transport.is_closing():  # the body was read to its end, or broke off
             return
         transport.pause_reading()
-        await asyncio.sleep(pause_s)
-        if not transport.is_closing():
-            transport.resume_reading()
+        self._end_hold()
+        self._hold = asyncio.get_running_loop().call_later(pause_s, _go_on_reading, transport)
 
     async def end(self, within_s: float) -> None:
         """Wait for the body's end: only then is its connection used again."""
@@ -136,7 +139,12 @@ class AiohttpBody(httpx2.AsyncByteStream):
         """Close the connection at once; if the body was read to its end, the connection is already free for the next request."""
         if self._lost is not None:
             self._lost.remove_done_callback(self._break_off)
+        self._end_hold()
         self._response.close()
+
+    def _end_hold(self) -> None:
+        if self._hold is not None:
+            self._hold.cancel()
 
     def _break_off(self, lost: asyncio.Future[None]) -> None:
         """End a read that aiohttp forgets: it closes a connection that sends no HTTP any more, and leaves the reader waiting."""
@@ -144,6 +152,11 @@ class AiohttpBody(httpx2.AsyncByteStream):
             lost.exception()  # whatever it is, the reader hears of it below or heard of it before
         if not self._content.is_eof() and self._content.exception() is None:
             self._content.set_exception(aiohttp.ClientPayloadError())
+
+
+def _go_on_reading(transport: asyncio.Transport) -> None:
+    if not transport.is_closing():
+        transport.resume_reading()
 
 
 class _AiohttpTransport(httpx2.AsyncBaseTransport):

@@ -75,9 +75,10 @@ class LeanChatOpenAI(ChatOpenAI):
 
     def body_of(self, prompt: Prompt, **options: Any) -> dict[str, Any]:
         """What ChatOpenAI sends for the messages of this prompt, which it takes fifty times as long to make."""
-        if self._pattern is None or self._pattern.options != options:
-            self._pattern = BodyPattern.learn(self._get_request_payload, options)
-        return self._get_request_payload(messages_of(prompt), **options) if self._pattern is None else self._pattern.body(prompt)
+        pattern = self._pattern  # once: pydantic takes long over what is private
+        if pattern is None or pattern.options != options:
+            pattern = self._pattern = BodyPattern.learn(self._get_request_payload, options)
+        return self._get_request_payload(messages_of(prompt), **options) if pattern is None else pattern.body(prompt)
 
     async def _astream(
         self,
@@ -166,7 +167,7 @@ class LeanChatOpenAI(ChatOpenAI):
                         for piece in frames.pieces(events.feed(data)):
                             yield piece
                         if frames.has_text and not frames.done and len(data) < BURST_BYTES:
-                            await body.gather(until_tick(asyncio.get_running_loop().time(), self.window_s))
+                            body.hold(until_tick(asyncio.get_running_loop().time(), self.window_s))
                     for piece in frames.last():
                         yield piece
                     await body.end(END_PATIENCE_S)

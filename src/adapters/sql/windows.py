@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import takewhile
 from operator import itemgetter
 from typing import Any
 
@@ -35,7 +34,8 @@ _Stretch = tuple[str | None, str | None]
 _NO_STRETCH: _Stretch = (None, None)
 
 _PLACE = {field.name: place for place, field in enumerate(fields(Message))}
-_MESSAGE_ID, _TYPE, _SEQ = (itemgetter(_PLACE[name]) for name in ("message_id", "msg_type", "seq"))
+_MESSAGE_ID, _TYPE, _SEQ = (_PLACE[name] for name in ("message_id", "msg_type", "seq"))
+_TEXT = MessageType.TEXT.value
 _MESSAGE_TYPES = {kind.value: kind for kind in MessageType}
 
 
@@ -61,32 +61,37 @@ def from_stretch(messages_json: str | None, answers_json: str | None, limit: int
     """The window's messages, out of what `read_conversations` gives of its session; None if that does not hold them all."""
     if messages_json is None:
         return None
-    stretch: dict[str, Line] = {_MESSAGE_ID(line): line for line in orjson.loads(messages_json)}
+    stretch: dict[str | None, Line] = {line[_MESSAGE_ID]: line for line in orjson.loads(messages_json)}
     answers: dict[str, str] = orjson.loads(answers_json or "{}")
-    questions = sorted((line for line in stretch.values() if _TYPE(line) == MessageType.TEXT), key=_SEQ, reverse=True)
-    answered = [(question, answers.get(str(_SEQ(question)))) for question in questions]
-    near = list(takewhile(lambda pair: pair[1] is None or pair[1] in stretch, answered))
-    lines = _lines(((question, stretch.get(answer or "")) for question, answer in near), limit, _of_json)
-    is_whole_session = len(near) == len(questions) > 0 and _SEQ(questions[-1]) == 1
+    questions = sorted([line for line in stretch.values() if line[_TYPE] == _TEXT], key=itemgetter(_SEQ), reverse=True)
+    near: list[tuple[Line, Line | None]] = []
+    for question in questions:
+        answer_id = answers.get(str(question[_SEQ]))
+        if answer_id is not None and answer_id not in stretch:
+            break
+        near.append((question, stretch.get(answer_id)))
+    lines = _lines(near, limit, _of_json)
+    is_whole_session = len(near) == len(questions) > 0 and questions[-1][_SEQ] == 1
     return lines if len(lines) == limit or is_whole_session else None
 
 
 def _lines(newest_first: Iterable[tuple[Line, Line | None]], limit: int, read: Callable[[Line], Message]) -> list[Message]:
     """Of questions with their answers. An answer to several questions stays with the newest of them."""
-    found: dict[str, Message] = {}
+    found: dict[str, Line] = {}
     for question, answer in newest_first:
-        for line in (answer, question):
-            if line is not None and _MESSAGE_ID(line) not in found:
-                found[_MESSAGE_ID(line)] = read(line)
+        if answer is not None:
+            found.setdefault(answer[_MESSAGE_ID], answer)
+        found.setdefault(question[_MESSAGE_ID], question)
         if len(found) >= limit:
             break
-    return list(found.values())[:limit][::-1]
+    return [read(line) for line in list(found.values())[:limit][::-1]]
 
 
 def _of_json(line: Line) -> Message:
     message_id, session_id, from_user_id, msg_type, msg_content, created_at, updated_at, seq = line
-    times = datetime.fromisoformat(created_at), datetime.fromisoformat(updated_at)
-    return Message(message_id, session_id, from_user_id, _MESSAGE_TYPES[msg_type], msg_content, *times, seq)
+    created = datetime.fromisoformat(created_at)
+    updated = created if updated_at == created_at else datetime.fromisoformat(updated_at)
+    return Message(message_id, session_id, from_user_id, _MESSAGE_TYPES[msg_type], msg_content, created, updated, seq)
 
 
 async def _read_stretches(connection: Connection, windows: Sequence[Window]) -> dict[tuple[str, int], _Stretch]:
