@@ -28,4 +28,3 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for function in PLANNERS:
             op.execute(f"ALTER FUNCTION {function} RESET cpu_operator_cost")
-

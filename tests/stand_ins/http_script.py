@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +16,9 @@ Step = bytes | float | asyncio.Event
 
 RESET = b"\0reset"
 """Instead of bytes: break the connection so that the client's kernel hears of it."""
+
+CLOSE = b"\0close"
+"""Instead of bytes: close the connection at once, also with TLS, whose peers would take leave of each other."""
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -43,7 +47,7 @@ def answer(status: int, body: bytes, content_type: str = "application/json") -> 
 
 
 @asynccontextmanager
-async def serving(script: Sequence[Step]) -> AsyncIterator[str]:
+async def serving(script: Sequence[Step], *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The base URL of a server that plays `script` for every request, and then closes the connection."""
 
     async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,6 +61,8 @@ async def serving(script: Sequence[Step]) -> AsyncIterator[str]:
                 await asyncio.sleep(step)
             elif step == RESET:
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            elif step == CLOSE:
+                writer.transport.abort()
             else:
                 writer.write(step)
                 await writer.drain()
@@ -69,9 +75,9 @@ async def serving(script: Sequence[Step]) -> AsyncIterator[str]:
         task.add_done_callback(playing.discard)
         task.add_done_callback(lambda _: writer.close())
 
-    server = await asyncio.start_server(on_client, "127.0.0.1", 0)
+    server = await asyncio.start_server(on_client, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     finally:
         server.close()
         for task in playing:

@@ -93,6 +93,7 @@ class AiohttpBody(httpx2.AsyncByteStream):
         self._response = response
         self._content = response.content
         self._hold: asyncio.TimerHandle | None = None
+        self._pause_s = 0.0
         self.request = request
         connection = response.connection
         protocol = None if connection is None else connection.protocol
@@ -106,6 +107,9 @@ class AiohttpBody(httpx2.AsyncByteStream):
         Raises:
             httpx2.TransportError: silence for too long, or a broken connection, once everything before it was read.
         """
+        if self._pause_s > 0:
+            pause_s, self._pause_s = self._pause_s, 0.0
+            await asyncio.sleep(pause_s)
         if self._content.exception() is not None:
             rest = self._content._read_nowait(-1)  # noqa: SLF001  (`read_nowait` would keep back what came before the connection broke)
             if rest:
@@ -113,20 +117,26 @@ class AiohttpBody(httpx2.AsyncByteStream):
         return await _translated(self._content.readany(), self.request)
 
     def hold(self, pause_s: float) -> None:
-        """Leave what comes to the kernel for `pause_s`: one read of many pieces costs little more than one of a single piece.
+        """Have the next read give all that comes within `pause_s`: one read of many pieces costs little more than one of a single piece.
 
-        A read that waits already, or comes meanwhile, gets them all.
+        Meanwhile it is left to the kernel. Not so with TLS: what uvloop has not decrypted when the server closes is lost.
         """
-        connection = self._response.connection
-        transport = None if connection is None else connection.transport
+        transport = self._transport()
         if transport is None or transport.is_closing():  # the body was read to its end, or broke off
             return
+        if transport.get_extra_info("sslcontext") is not None:
+            self._pause_s = pause_s
+            return
         transport.pause_reading()
-        self._end_hold()
+        if self._hold is not None:
+            self._hold.cancel()
         self._hold = asyncio.get_running_loop().call_later(pause_s, _go_on_reading, transport)
 
     async def end(self, within_s: float) -> None:
         """Wait for the body's end: only then is its connection used again."""
+        transport = self._transport()
+        if transport is not None:
+            _go_on_reading(transport)
         with suppress(TimeoutError, aiohttp.ClientError):  # then it is not
             async with asyncio.timeout(within_s):
                 await self._content.wait_eof()
@@ -136,15 +146,20 @@ class AiohttpBody(httpx2.AsyncByteStream):
             yield data
 
     async def aclose(self) -> None:
-        """Close the connection at once; if the body was read to its end, the connection is already free for the next request."""
+        """Cut the connection, so that the server stops; if the body was read to its end, it is already free for the next request."""
         if self._lost is not None:
             self._lost.remove_done_callback(self._break_off)
-        self._end_hold()
-        self._response.close()
-
-    def _end_hold(self) -> None:
         if self._hold is not None:
             self._hold.cancel()
+        transport = self._transport()
+        if transport is not None:
+            transport.abort()  # to close it in peace, TLS would wait for a server that goes on writing
+        self._response.close()
+
+    def _transport(self) -> asyncio.Transport | None:
+        """None once the body was read to its end."""
+        connection = self._response.connection
+        return None if connection is None else connection.transport
 
     def _break_off(self, lost: asyncio.Future[None]) -> None:
         """End a read that aiohttp forgets: it closes a connection that sends no HTTP any more, and leaves the reader waiting."""

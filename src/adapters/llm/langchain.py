@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from adapters.llm.closable import ClosableLLMClient, ReplyMode
 from adapters.llm.direct_stream import can_stream_directly, direct_stream, is_heard
 from adapters.llm.errors import as_llm_error
-from adapters.llm.runnable_input import described, input_of, is_graph
+from adapters.llm.runnable_input import described, input_of, is_graph, messages_of
 from adapters.llm.runnable_output import Ending, ModelWatch, Transcript
 from imcore.errors import LLMError
 from imcore.ports import LLMChunk
@@ -45,7 +45,8 @@ class LangChainLLMClient(ClosableLLMClient):
         self._mode = mode
         self._needs_finish_reason = needs_finish_reason
         self._secret = secret
-        self._direct = runnable if can_stream_directly(runnable) and not always_astream else None
+        takes_messages = self._to_input is messages_of
+        self._direct = runnable if takes_messages and can_stream_directly(runnable) and not always_astream else None
 
     def request(self, prompt: Prompt) -> Mapping[str, object]:
         return {"model": self._name, **described(self._to_input, prompt)}

@@ -62,3 +62,15 @@ def test_a_model_of_the_responses_api_has_its_body_as_well(name: str) -> None:
     prompt = [PromptMessage(Role.USER, "Hello")]
     expected = build(ChatOpenAI, model=name)._get_request_payload(messages_of(prompt), stream=True)
     assert build(LeanChatOpenAI, model=name).body_of(prompt, stream=True) == expected
+
+
+def test_a_subclass_that_makes_bodies_of_its_own_makes_each() -> None:
+    class Brief(LeanChatOpenAI):
+        def _get_request_payload(self, input_: Any, **options: Any) -> dict[str, Any]:
+            body = super()._get_request_payload(input_, **options)
+            body["messages"][-1]["content"] += " Be brief."
+            return body
+
+    for said in ("Hello", "Goodbye"):
+        body = build(Brief).body_of([PromptMessage(Role.USER, said)], stream=True)
+        assert body["messages"] == [{"role": "user", "content": f"{said} Be brief."}]
