@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-YOUNG_OBJECTS = 100_000
+YOUNG_OBJECTS = 20_000
 """How many more objects are made than freed before the young ones are looked through; Python's own 700 come every few tokens."""
 
 
