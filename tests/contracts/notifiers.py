@@ -54,8 +54,10 @@ async def memory_rig() -> AsyncIterator[NotifierRig]:
     async def start() -> None:
         pass
 
-    yield NotifierRig(notifier, notifier, start)
-    await notifier.close()
+    try:
+        yield NotifierRig(notifier, notifier, start)
+    finally:
+        await notifier.close()
 
 
 @asynccontextmanager
@@ -66,6 +68,8 @@ async def redis_rig(redis_url: str, *, silence_s: float = 10.0) -> AsyncIterator
         await far.start()
         await near.start()
 
-    yield NotifierRig(near, far, start)
-    await near.close()
-    await far.close()
+    try:
+        yield NotifierRig(near, far, start)
+    finally:
+        await near.close()
+        await far.close()

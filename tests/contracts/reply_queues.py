@@ -53,8 +53,10 @@ async def memory_rig() -> AsyncIterator[QueueRig]:
     async def listen() -> None:
         queue.listen(writers.offer)
 
-    yield QueueRig(queue, writers, listen)
-    await queue.close()
+    try:
+        yield QueueRig(queue, writers, listen)
+    finally:
+        await queue.close()
 
 
 @asynccontextmanager
