@@ -23,7 +23,7 @@ class MemoryTables:
 
     def _append(self, message: Message, *, user_id: str) -> Message:
         session = self._sessions.get(message.session_id) or Session(message.session_id, user_id, 0, message.created_at, message.created_at)
-        message = replace(message, seq=session.last_seq + 1)
+        message = message.numbered(session.last_seq + 1)
         latest = max(session.updated_at, message.created_at)
         self._sessions[session.session_id] = replace(session, last_seq=message.seq, updated_at=latest)
         self._messages[message.message_id] = message

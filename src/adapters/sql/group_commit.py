@@ -43,7 +43,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._flusher: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def submit(self, item: Item) -> Answer:
+    def submit(self, item: Item) -> asyncio.Future[Answer]:
         """The answer for `item`, after its commit. A caller that is cancelled leaves its neighbours alone."""
         if self._closed:
             raise StoreUnavailableError("The store is being closed.")
@@ -51,7 +51,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._waiting.append((item, answer))
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
-        return await answer
+        return answer
 
     async def close(self) -> None:
         """Accept no more; return once all that was accepted is answered."""

@@ -28,9 +28,9 @@ class PlainFirst(Generic[Item, Answer]):
         self._thorough = thorough
         self._batches = GroupCommit(self._commit, max_items=max_items, gather_s=gather_s, pause_s=pause_s)
 
-    async def submit(self, item: Item) -> Answer:
+    def submit(self, item: Item) -> asyncio.Future[Answer]:
         """As `GroupCommit.submit`."""
-        return await self._batches.submit(item)
+        return self._batches.submit(item)
 
     async def close(self) -> None:
         """As `GroupCommit.close`."""

@@ -7,8 +7,8 @@ of its items that were plain, by their places; the others it leaves as they were
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -68,29 +68,25 @@ async def add_messages(connection: Connection, sends: Sequence[Send]) -> Mapping
     rows = await connection.execute(
         _ADD, {"session_ids": sorted(session_ids), "message_ids": sorted(message_ids), "given": orjson.dumps(given).decode()}
     )
-    return {place: _stored(sends[place], seq, stored_at) for place, seq, stored_at in rows}
+    return {place: sends[place].stored(seq, stored_at) for place, seq, stored_at in rows}
 
 
 def _sent(place: int, send: Send) -> dict[str, object]:
+    message, record = send.message, send.record
     return {
         "place": place,
-        "message_id": send.message.message_id,
-        "session_id": send.message.session_id,
-        "user_id": send.record.user_id,
-        "msg_type": send.message.msg_type,
-        "msg_content": send.message.msg_content,
-        "created_at": send.message.created_at,
-        "updated_at": send.message.updated_at,
-        "record_id": send.record.record_id,
-        "record_created_at": send.record.created_at,
-        "attempt_limit": send.record.attempt_limit,
+        "message_id": message.message_id,
+        "session_id": message.session_id,
+        "user_id": record.user_id,
+        "msg_type": message.msg_type,
+        "msg_content": message.msg_content,
+        "created_at": message.created_at,
+        "updated_at": message.updated_at,
+        "record_id": record.record_id,
+        "record_created_at": record.created_at,
+        "attempt_limit": record.attempt_limit,
         "max_pending": send.max_pending,
     }
-
-
-def _stored(send: Send, seq: int, stored_at: datetime) -> Stored:
-    message, record = replace(send.message, seq=seq), replace(send.record, user_seq=seq, updated_at=stored_at)
-    return Stored(message, record, duplicate=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -56,6 +56,21 @@ class Send:
     @property
     def looks_at_open_records(self) -> bool:
         return self.double_texting in {DoubleTexting.REJECT, DoubleTexting.INTERRUPT}
+
+    def stored(self, seq: int, stored_at: datetime) -> Stored:
+        """The answer: message and record with what the store gives them. Recovery goes by `stored_at`, a time by the database's clock."""
+        waiting = self.record
+        record = ChatRecord(
+            waiting.record_id,
+            waiting.session_id,
+            waiting.user_id,
+            waiting.user_message_id,
+            waiting.created_at,
+            stored_at,
+            user_seq=seq,
+            attempt_limit=waiting.attempt_limit,
+        )
+        return Stored(self.message.numbered(seq), record, duplicate=False)
 
 
 async def add_all(connection: Connection, sends: Sequence[Send]) -> list[Stored | Exception]:
@@ -134,23 +149,14 @@ class _Batch:
 
     def _accept(self, send: Send, stops: Sequence[Stop]) -> Stored:
         message = self._log.append(send.message, user_id=send.record.user_id)
-        record = ChatRecord(
-            record_id=send.record.record_id,
-            session_id=message.session_id,
-            user_id=send.record.user_id,
-            user_message_id=message.message_id,
-            created_at=send.record.created_at,
-            updated_at=self._now,  # recovery goes by it, and by this clock
-            user_seq=message.seq,
-        )
+        stored = send.stored(message.seq, self._now)
+        record = stored.record
         self.new_records.append(record)
         self._known[message.message_id] = (message, record)
         self._pending[record.user_id] = self._pending.get(record.user_id, 0) + 1
         self._open_records.setdefault(message.session_id, []).append(record)
-        return Stored(
-            message,
-            record,
-            duplicate=False,
+        return replace(
+            stored,
             stopped=tuple(stopped.group[0].record_id for stopped in stops if not stopped.is_over),
             cancelled=tuple(end for stopped in stops if stopped.is_over for end in stopped.ends),
         )

@@ -40,16 +40,7 @@ class SessionLog:
         """The message with its `seq`, as the last one of its session, which is `user_id`'s."""
         session = self._sessions.get(message.session_id) or Session(message.session_id, user_id, 0, message.created_at, message.created_at)
         seq, latest = session.last_seq + 1, max(session.updated_at, message.created_at)
-        message = Message(
-            message.message_id,
-            message.session_id,
-            message.from_user_id,
-            message.msg_type,
-            message.msg_content,
-            message.created_at,
-            message.updated_at,
-            seq,
-        )
+        message = message.numbered(seq)
         self._sessions[message.session_id] = Session(session.session_id, session.user_id, seq, session.created_at, latest)
         self._messages.append(message)
         return message

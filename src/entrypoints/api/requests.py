@@ -46,11 +46,10 @@ class RequestMiddleware:
         route = _route(scope)
         if not answer.is_socket:
             self._metrics.http_request(method if method in _METHODS else "OTHER", route, answer.status, answer.head_s)
-        log.log(
-            logging.DEBUG if scope["path"].startswith(_QUIET) and answer.status < 400 else logging.INFO,  # noqa: PLR2004  # HTTP's own figure
-            "websocket closed" if answer.is_socket else "request",
-            extra={"method": method, "route": route, "status": answer.status, "duration_ms": answer.duration_ms},
-        )
+        level = logging.DEBUG if scope["path"].startswith(_QUIET) and answer.status < 400 else logging.INFO  # noqa: PLR2004  # HTTP's own figure
+        if log.isEnabledFor(level):
+            said = {"method": method, "route": route, "status": answer.status, "duration_ms": answer.duration_ms}
+            log.log(level, "websocket closed" if answer.is_socket else "request", extra=said)
 
 
 class _Answer:

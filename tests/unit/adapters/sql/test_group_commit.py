@@ -33,9 +33,9 @@ class Ledger:
 async def test_callers_that_come_during_a_commit_share_the_next_one() -> None:
     ledger = Ledger()
     group = GroupCommit(ledger.commit)
-    first = asyncio.create_task(group.submit(1))
+    first = group.submit(1)
     await ledger.begun.wait()
-    others = [asyncio.create_task(group.submit(number)) for number in (2, 3, 4)]
+    others = [group.submit(number) for number in (2, 3, 4)]
     await asyncio.sleep(0)
     ledger.open.set()
     assert await asyncio.gather(first, *others) == ["kept 1", "kept 2", "kept 3", "kept 4"]
@@ -44,7 +44,7 @@ async def test_callers_that_come_during_a_commit_share_the_next_one() -> None:
 
 async def test_nobody_is_answered_before_the_commit() -> None:
     ledger = Ledger()
-    task = asyncio.create_task(GroupCommit(ledger.commit).submit(1))
+    task = GroupCommit(ledger.commit).submit(1)
     await ledger.begun.wait()
     assert not task.done()
     ledger.open.set()
@@ -90,9 +90,9 @@ async def test_all_callers_of_a_batch_hear_that_the_store_is_away() -> None:
 async def test_callers_that_went_away_before_the_commit_are_left_out_and_those_during_it_are_ignored() -> None:
     ledger = Ledger()
     group = GroupCommit(ledger.commit)
-    tasks = [asyncio.create_task(group.submit(number)) for number in range(2)]
+    tasks = [group.submit(number) for number in range(2)]
     await ledger.begun.wait()
-    late = [asyncio.create_task(group.submit(number)) for number in (2, 3)]
+    late = [group.submit(number) for number in (2, 3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
     late[0].cancel()
@@ -106,7 +106,7 @@ async def test_callers_that_went_away_before_the_commit_are_left_out_and_those_d
 async def test_closing_answers_what_was_accepted_and_refuses_the_rest() -> None:
     ledger = Ledger()
     group = GroupCommit(ledger.commit)
-    task = asyncio.create_task(group.submit(1))
+    task = group.submit(1)
     await ledger.begun.wait()
     closing = asyncio.create_task(group.close())
     await asyncio.sleep(0)
