@@ -15,7 +15,7 @@ from imcore.ids import new_id
 
 log = logging.getLogger(__name__)
 
-_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = ("/health", "/metrics", "/assets")
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
@@ -77,8 +77,10 @@ class _Answer:
 
 
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-    return given if _SAFE_ID.fullmatch(given) else new_id()
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
+            return str(value, "latin-1")
+    return new_id()
 
 
 def _take_query_token(scope: Scope) -> str | None:
