@@ -79,6 +79,17 @@ async def test_a_connection_that_was_cut_while_idle_costs_no_hint(broker: Valkey
         assert queue.dropped == 0
 
 
+async def test_what_one_turn_of_the_loop_hints_at_is_one_task(broker: ValkeyServer, client: redis.Redis) -> None:
+    async with celery_rig(broker.url) as rig:
+        assert isinstance(rig.queue, CeleryReplyQueue)
+        queue = rig.queue
+        for turn in (1, 2):
+            for number in range(20):
+                queue.enqueue([f"{turn}-{number}"])
+            await eventually(lambda turn=turn: queue.published == 20 * turn)
+            assert client.llen(KEY) == turn
+
+
 async def test_whoever_asks_for_the_length_connects_for_the_first_hint_too(broker: ValkeyServer, client: redis.Redis) -> None:
     async with celery_rig(broker.url) as rig:
         assert await rig.queue.length() == 0

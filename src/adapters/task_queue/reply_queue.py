@@ -1,11 +1,10 @@
-"""CeleryReplyQueue: hints leave the event loop at once and reach the broker from one thread."""
+"""CeleryReplyQueue: hints leave the event loop with its next turn and reach the broker from one thread."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -25,9 +24,10 @@ SESSIONS_A_HINT = 200
 class CeleryReplyQueue(ReplyQueue):
     """Gathers session ids; one thread publishes what has gathered while the previous publish ran.
 
-    When idle a hint leaves at once; under load one leaves every `gather_s` seconds, because a hint costs both processes the same whatever
-    it carries. After a failure hints are dropped for `open_s` seconds, then one is tried. At most `max_pending` sessions are kept in
-    memory. `published` and `dropped` count session ids. `origin` gives the name of this process as it is to travel with the hints.
+    A hint costs both processes the same whatever it carries. So one leaves with all that the same turn of the loop enqueues, which is what
+    was committed together, and with what comes while the one before is on its way. After a failure hints are dropped for `open_s` seconds,
+    then one is tried. At most `max_pending` sessions are kept in memory. `published` and `dropped` count session ids. `origin` gives the
+    name of this process as it is to travel with the hints.
     """
 
     def __init__(
@@ -35,7 +35,6 @@ class CeleryReplyQueue(ReplyQueue):
         app: Celery,
         *,
         origin: Callable[[], str] = str,
-        gather_s: float = 0.003,
         open_s: float = 3.0,
         max_pending: int = 10_000,
         answer_s: float = 1.0,
@@ -46,7 +45,6 @@ class CeleryReplyQueue(ReplyQueue):
         self._broker = HintBroker(app)
         self._origin = origin
         self._circuit = Circuit("queue of hints", open_s=open_s)
-        self._gather_s = gather_s
         self._max_pending = max_pending
         self._answer_s = answer_s
         self._close_s = close_s
@@ -65,7 +63,7 @@ class CeleryReplyQueue(ReplyQueue):
             if self._flush_is_due or not self._pending:
                 return
             self._flush_is_due = True
-            self._thread.submit(self._flush)
+        asyncio.get_running_loop().call_soon(self._begin_flush)
 
     async def length(self) -> int | None:
         try:
@@ -91,6 +89,11 @@ class CeleryReplyQueue(ReplyQueue):
         else:
             self._thread.shutdown()  # it has nothing left to do
 
+    def _begin_flush(self) -> None:
+        with self._lock:
+            if not self._closed:  # else `_finish` publishes them
+                self._thread.submit(self._flush)
+
     def _keep(self, session_ids: Collection[str]) -> None:
         for session_id in session_ids:
             if len(self._pending) < self._max_pending or session_id in self._pending:
@@ -114,7 +117,6 @@ class CeleryReplyQueue(ReplyQueue):
         """Publish one hint; a further one is queued behind whatever else waits for the thread."""
         if session_ids := self._take():
             self._publish(session_ids)
-        time.sleep(self._gather_s)
         with self._lock:
             if self._pending and not self._closed:
                 self._thread.submit(self._flush)
