@@ -18,11 +18,6 @@ ENDS = ("reply.completed", "reply.failed", "reply.cancelled")
 
 
 @pytest.fixture
-def llm() -> SteeredLLMClient:
-    return SteeredLLMClient()
-
-
-@pytest.fixture
 def serve(llm: SteeredLLMClient) -> Serve:
     """An API with the given mode."""
 

@@ -47,11 +47,6 @@ class LossyNotifier(MemoryNotifier):
 
 
 @pytest.fixture
-def llm() -> SteeredLLMClient:
-    return SteeredLLMClient()
-
-
-@pytest.fixture
 def container(llm: SteeredLLMClient) -> MemoryContainer:
     return MemoryContainer(llm, notifier=LossyNotifier())
 

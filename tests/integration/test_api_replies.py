@@ -12,23 +12,11 @@ import httpx
 import pytest
 
 from imcore.errors import LLMUnavailableError
-from tests.fakes.api_container import MemoryContainer
 from tests.fakes.api_server import ApiServer
 from tests.fakes.steered_llm import SteeredLLMClient
 from tests.polling import eventually
 
 EVENTS = {"Accept": "text/event-stream"}
-
-
-@pytest.fixture
-def llm() -> SteeredLLMClient:
-    return SteeredLLMClient()
-
-
-@pytest.fixture
-async def api(llm: SteeredLLMClient) -> AsyncIterator[ApiServer]:
-    async with ApiServer.running(MemoryContainer(llm)) as api:
-        yield api
 
 
 class Events:
