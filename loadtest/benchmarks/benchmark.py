@@ -19,7 +19,7 @@ class Sample:
     """What one variant did in one round.
 
     `cpu_s` is user and system time of each part of the server while it was measured, `client_cpu_s` that of the client and of the stand-in
-    model, `others_cores` how many cores all other processes of the machine used meanwhile.
+    model, `others_cores` how many cores all other processes of the machine used meanwhile, `pace_per_us` how fast a core was (`pace.py`).
     """
 
     figures: Figures
@@ -27,6 +27,7 @@ class Sample:
     client_cpu_s: float = 0.0
     others_cores: float = 0.0
     seconds: float = 0.0
+    pace_per_us: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

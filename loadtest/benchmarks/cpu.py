@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.benchmarks.benchmark import Figures, Sample
+from loadtest.benchmarks.pace import Pace
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PPID, _UTIME, _CSTIME = 1, 11, 14  # places in /proc/PID/stat after the name, which may hold blanks
@@ -32,6 +33,7 @@ class Window:
     client_cpu_s: float = 0.0
     others_cores: float = 0.0
     seconds: float = 0.0
+    pace_per_us: float = 0.0
 
     @property
     def cpu_s(self) -> float:
@@ -39,7 +41,7 @@ class Window:
         return sum(self.cpu_s_by_part.values())
 
     def sample(self, figures: Figures) -> Sample:
-        return Sample(figures, self.cpu_s_by_part, self.client_cpu_s, self.others_cores, self.seconds)
+        return Sample(figures, self.cpu_s_by_part, self.client_cpu_s, self.others_cores, self.seconds, self.pace_per_us)
 
 
 @contextmanager
@@ -52,7 +54,9 @@ def watch(parts: Mapping[str, int | Sequence[int]], clients: Sequence[int] = ())
     roots = {name: [pids] if isinstance(pids, int) else list(pids) for name, pids in parts.items()}
     window, begun = Window(), time.monotonic()
     before, machine_before = _by_part(roots, clients), _machine_cpu_s()
-    yield window
+    with Pace() as pace:
+        yield window
+    window.pace_per_us = pace.rounds_per_us
     after, machine_after = _by_part(roots, clients), _machine_cpu_s()
     window.seconds = time.monotonic() - begun
     used = {name: after[name] - before[name] for name in before}

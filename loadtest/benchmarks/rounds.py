@@ -71,6 +71,6 @@ def _tell(where: str, sample: Sample, took_s: float, noisy: bool) -> None:
     mark = "  NOISY" if noisy else ""
     print(
         f"{where}: {shown}  |  cpu_s {cpu}; client {sample.client_cpu_s:.1f}; others {sample.others_cores:.2f} cores; "
-        f"{sample.seconds:.0f} of {took_s:.0f} s{mark}",
+        f"pace {sample.pace_per_us:.1f}; {sample.seconds:.0f} of {took_s:.0f} s{mark}",
         flush=True,
     )
