@@ -31,10 +31,14 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a glance: short runs whose figures are good for nothing else")
     parser.add_argument("--base", metavar="COMMIT", help="compare this tree with another commit, in turn")
+    parser.add_argument("--at-once", action="store_true", help="with --base: both commits at the same time instead of in turn")
     parser.add_argument("--json", type=Path, metavar="PATH", help="results; default: a new file in build/bench")
     parser.add_argument("--resume", action="store_true", help="go on with the newest file in build/bench, or that of --json")
     parser.add_argument("--list", action="store_true", help="what there is")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.at_once and not asked.base:
+        parser.error("--at-once is for two commits: --base names the other")
+    return asked
 
 
 def main() -> int:
@@ -66,8 +70,10 @@ def run(asked: argparse.Namespace) -> int:
         results = _results(asked, base.label if base else None)
         try:
             for benchmark in benchmarks:
-                turns = catalogue.compared_turns(benchmark, trial, base) if base else catalogue.turns(benchmark, trial)
-                run_rounds(benchmark, turns, asked.rounds, results)
+                groups = (
+                    catalogue.compared_turns(benchmark, trial, base, at_once=asked.at_once) if base else catalogue.turns(benchmark, trial)
+                )
+                run_rounds(benchmark, groups, asked.rounds, results)
         except KeyboardInterrupt:
             print(f"\ninterrupted; go on with --resume --json {results.path}", file=sys.stderr)
         print(f"\n{report(results, benchmarks)}\n\n{results.path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
 
@@ -35,9 +35,9 @@ def only(benchmark: Benchmark, variants: Sequence[str]) -> Benchmark:
     return replace(benchmark, variants=tuple(kept), claims=tuple(claim for claim in benchmark.claims if names.issuperset(claim.needs)))
 
 
-def turns(benchmark: Benchmark, trial: Trial) -> list[Turn]:
-    """Every variant once, on this tree's code."""
-    return [Turn(variant.name, variant, trial) for variant in benchmark.variants]
+def turns(benchmark: Benchmark, trial: Trial) -> list[list[Turn]]:
+    """Every variant once, on this tree's code, in groups that are taken at once: each alone."""
+    return [[Turn(variant.name, variant, trial)] for variant in benchmark.variants]
 
 
 def compared(benchmark: Benchmark, base: Checkout) -> Benchmark:
@@ -47,15 +47,13 @@ def compared(benchmark: Benchmark, base: Checkout) -> Benchmark:
     return replace(benchmark, variants=tuple(ours), claims=claims)
 
 
-def compared_turns(benchmark: Benchmark, trial: Trial, base: Checkout) -> list[Turn]:
-    """Every variant on the base and then on this tree: neighbours."""
-    return list(_pairs(benchmark, trial, base))
-
-
-def _pairs(benchmark: Benchmark, trial: Trial, base: Checkout) -> Iterator[Turn]:
-    for variant in benchmark.variants:
-        yield Turn(_base_name(variant, base), variant, replace(trial, imcore=base))
-        yield Turn(variant.name, variant, trial)
+def compared_turns(benchmark: Benchmark, trial: Trial, base: Checkout, *, at_once: bool) -> list[list[Turn]]:
+    """Every variant on the base and on this tree, in groups that are taken at once: each alone, neighbours, or both together."""
+    pairs = [
+        [Turn(_base_name(variant, base), variant, replace(trial, imcore=base)), Turn(variant.name, variant, trial)]
+        for variant in benchmark.variants
+    ]
+    return pairs if at_once else [[turn] for pair in pairs for turn in pair]
 
 
 def _base_name(variant: Variant, base: Checkout) -> str:

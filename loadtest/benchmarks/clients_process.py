@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from loadtest.benchmarks.at_once import meet
 from loadtest.benchmarks.benchmark import Sample
 from loadtest.benchmarks.checkout import this_tree
 from loadtest.benchmarks.cpu import watch
@@ -92,10 +93,12 @@ def measure(service: Service, load: Clients, *, seconds: float, counted: str, pe
     """
     load.start()
     time.sleep(warm_up_s)
+    meet()
     with watch(service.pids) as window:
         load.mark()
         time.sleep(seconds)
         load.say_end()
+    meet()
     answer = load.answer()
     for problem in answer.problems:
         print(f"    client: {problem}", flush=True)

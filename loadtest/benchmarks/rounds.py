@@ -1,11 +1,13 @@
-"""Running benchmarks: all variants of one round in turn, then the next round."""
+"""Running benchmarks: all variants of one round in turn, or two commits at once, then the next round."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from loadtest.benchmarks.at_once import all_at_once
 from loadtest.benchmarks.benchmark import Benchmark, Sample, Trial, Variant
 from loadtest.benchmarks.cpu import wait_for_quiet
 from loadtest.benchmarks.results import Results
@@ -25,23 +27,24 @@ class Turn:
     trial: Trial
 
 
-def run_rounds(benchmark: Benchmark, turns: Sequence[Turn], rounds: int, results: Results) -> None:
-    """Fill in what `results` does not have yet; saved after every sample."""
+def run_rounds(benchmark: Benchmark, groups: Sequence[Sequence[Turn]], rounds: int, results: Results) -> None:
+    """Fill in what `results` does not have yet; saved after every sample. The turns of a group are taken at once."""
     for number in range(rounds):
         samples = results.round(benchmark.name, number)
-        for turn in turns:
-            if turn.name in samples:
+        for turns in groups:
+            if all(turn.name in samples for turn in turns):
                 continue
-            where = f"{benchmark.name} {number + 1}/{rounds} {turn.name}"
+            where = f"{benchmark.name} {number + 1}/{rounds}"
             try:
-                sample = _measured(where, turn, results)
+                measured = _measured(where, turns, results)
             except Exception as error:  # whatever goes wrong here, the others are still measured, and the run fails
                 if _is_interrupted(error):
                     raise KeyboardInterrupt from error
-                results.failures.append(f"{where}: {type(error).__name__}: {error}")
-                print(f"{where}: FAILED with {type(error).__name__}: {error}", flush=True)
+                names = " beside ".join(turn.name for turn in turns)
+                results.failures.append(f"{where} {names}: {type(error).__name__}: {error}")
+                print(f"{where} {names}: FAILED with {type(error).__name__}: {error}", flush=True)
             else:
-                samples[turn.name] = sample
+                samples.update(measured)
             results.save()
 
 
@@ -50,19 +53,24 @@ def _is_interrupted(error: BaseException | None) -> bool:
     return error is not None and (isinstance(error, KeyboardInterrupt) or _is_interrupted(error.__context__))
 
 
-def _measured(where: str, turn: Turn, results: Results) -> Sample:
-    repeats = 0 if turn.trial.quick else REPEATS
+def _measured(where: str, turns: Sequence[Turn], results: Results) -> dict[str, Sample]:
+    """The samples by the turns' names."""
+    quick = turns[0].trial.quick
+    repeats = 0 if quick else REPEATS
     for attempt in range(repeats + 1):
-        wait_for_quiet(0 if turn.trial.quick else QUIET_S)
+        wait_for_quiet(0 if quick else QUIET_S)
         begun = time.monotonic()
-        sample = turn.variant.measure(turn.trial)
-        noisy = sample.others_cores > NOISY_CORES
-        _tell(where, sample, time.monotonic() - begun, noisy)
+        samples = dict(
+            zip((turn.name for turn in turns), all_at_once([partial(turn.variant.measure, turn.trial) for turn in turns]), strict=True)
+        )
+        noisy = any(sample.others_cores > NOISY_CORES for sample in samples.values())
+        for name, sample in samples.items():
+            _tell(f"{where} {name}", sample, time.monotonic() - begun, noisy)
+            if noisy and attempt == repeats:
+                results.noisy.append(f"{where} {name}: others used {sample.others_cores:.2f} cores")
         if not noisy:
-            return sample
-        if attempt == repeats:
-            results.noisy.append(f"{where}: others used {sample.others_cores:.2f} cores")
-    return sample
+            break
+    return samples
 
 
 def _tell(where: str, sample: Sample, took_s: float, noisy: bool) -> None:
