@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.benchmarks import catalogue
+from loadtest.benchmarks.awake import cores_kept_awake
 from loadtest.benchmarks.benchmark import Trial
 from loadtest.benchmarks.checkout import ROOT, WrongCheckoutError, checked_out, this_tree
 from loadtest.benchmarks.environment import environment
@@ -32,6 +33,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a glance: short runs whose figures are good for nothing else")
     parser.add_argument("--base", metavar="COMMIT", help="compare this tree with another commit, in turn")
     parser.add_argument("--at-once", action="store_true", help="with --base: both commits at the same time instead of in turn")
+    parser.add_argument("--awake", action="store_true", help="keep every core awake meanwhile, as on a busy machine")
     parser.add_argument("--json", type=Path, metavar="PATH", help="results; default: a new file in build/bench")
     parser.add_argument("--resume", action="store_true", help="go on with the newest file in build/bench, or that of --json")
     parser.add_argument("--list", action="store_true", help="what there is")
@@ -67,6 +69,8 @@ def run(asked: argparse.Namespace) -> int:
         benchmarks = [catalogue.only(benchmark, asked.variants) for benchmark in catalogue.chosen(asked.names, comparing=base is not None)]
         if base:
             benchmarks = [catalogue.compared(benchmark, base) for benchmark in benchmarks]
+        if asked.awake:
+            stack.enter_context(cores_kept_awake())
         results = _results(asked, base.label if base else None)
         try:
             for benchmark in benchmarks:
@@ -81,7 +85,7 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _results(asked: argparse.Namespace, base: str | None) -> Results:
-    found = environment(base=base, quick=asked.quick)
+    found = environment(base=base, quick=asked.quick, awake=asked.awake)
     if asked.resume:
         written = sorted(FOLDER.glob("*.json"), key=lambda path: path.stat().st_mtime)
         path = asked.json or (written[-1] if written else None)

@@ -13,13 +13,14 @@ from loadtest.benchmarks.checkout import ROOT, commit_of
 from tests.servers import NoServerError, PostgresServer, Server, ValkeyServer
 
 
-def environment(*, base: str | None, quick: bool) -> dict[str, Any]:
-    """The code, the machine, the servers. `base` is the commit that it is compared with."""
+def environment(*, base: str | None, quick: bool, awake: bool) -> dict[str, Any]:
+    """The code, the machine, the servers. `base` is the commit that it is compared with, `awake` whether no core went idle."""
     packages = ("uvicorn", "sqlalchemy", "psycopg", "redis", "celery", "langchain-core", "langchain-openai", "fastapi")
     return {
         "commit": commit_of(ROOT),
         "base": base,
         "quick": quick,
+        "awake": awake,
         "begun_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),

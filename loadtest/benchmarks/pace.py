@@ -1,7 +1,7 @@
 """How fast a core is just now.
 
-Who shares the host takes clock and caches away, by the second, and no counter in the guest tells. The same piece of work, timed again and
-again by the CPU time that it is charged, does.
+No counter in a guest tells when its host gives clock and caches to others, nor that a core which has been idle is slow at first. The same
+piece of work, timed again and again by the CPU time that it is charged, does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 ROUNDS = 50_000
-"""Of an empty loop: half a millisecond where nobody else is, a few where somebody is."""
+"""Of an empty loop: half a millisecond on a core that is awake."""
 
 EVERY_S = 0.25
 

@@ -15,8 +15,9 @@ def report(results: Results, benchmarks: Sequence[Benchmark]) -> str:
     """All of it."""
     environment = results.environment
     against = f" against {environment['base']}" if environment["base"] else ""
+    cpus = f"{environment['cpus']} CPUs{', kept awake' if environment.get('awake') else ''}"
     lines = [
-        f"imcore {environment['commit']}{against}, {environment['begun_at']}, Python {environment['python']}, {environment['cpus']} CPUs",
+        f"imcore {environment['commit']}{against}, {environment['begun_at']}, Python {environment['python']}, {cpus}",
         f"{environment['postgresql']}; {environment['redis']}",
         "cpu_s is user and system time of the server's processes; clients and stand-in models are not in it.",
     ]

@@ -34,7 +34,7 @@ class Results:
     def resumed(cls, path: Path, environment: Mapping[str, Any]) -> Results:
         """What the file holds. Raises `WrongResultsError` if it was measured with other code or options."""
         data = json.loads(path.read_text())
-        for name in ("commit", "base", "quick", "cpus"):
+        for name in ("commit", "base", "quick", "awake", "cpus"):
             if data["environment"].get(name) != environment.get(name):
                 raise WrongResultsError(f"{path}: measured with {name} {data['environment'].get(name)}, now it is {environment.get(name)}")
         rounds = {
