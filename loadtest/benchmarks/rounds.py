@@ -77,8 +77,9 @@ def _tell(where: str, sample: Sample, took_s: float, noisy: bool) -> None:
     shown = "  ".join(f"{name} {value:,.4g}" for name, value in sample.figures.items())
     cpu = " ".join(f"{name} {cpu_s:.1f}" for name, cpu_s in sample.cpu_s.items())
     mark = "  NOISY" if noisy else ""
+    pace = f"pace {sample.pace_per_us:.1f}; " if sample.pace_per_us else ""
     print(
         f"{where}: {shown}  |  cpu_s {cpu}; client {sample.client_cpu_s:.1f}; others {sample.others_cores:.2f} cores; "
-        f"pace {sample.pace_per_us:.1f}; {sample.seconds:.0f} of {took_s:.0f} s{mark}",
+        f"{pace}{sample.seconds:.0f} of {took_s:.0f} s{mark}",
         flush=True,
     )
