@@ -12,9 +12,13 @@ def utc_now() -> datetime:
     return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
 
-@lru_cache(maxsize=1024)  # what is sent together was made within a few milliseconds, and each time is written twice
 def rfc3339(moment: datetime) -> str:
     """`2026-01-31T08:15:00.123Z`"""
+    return _written(moment)
+
+
+@lru_cache(maxsize=1024)  # what is sent together was made within a few milliseconds, and each time is written twice
+def _written(moment: datetime) -> str:
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 

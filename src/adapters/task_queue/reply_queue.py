@@ -55,6 +55,7 @@ class CeleryReplyQueue(ReplyQueue):
         self._closed = False
 
     def enqueue(self, session_ids: Collection[str]) -> None:
+        loop = asyncio.get_running_loop()
         with self._lock:
             if self._closed or self._circuit.is_open:
                 self.dropped += len(session_ids)
@@ -63,7 +64,7 @@ class CeleryReplyQueue(ReplyQueue):
             if self._flush_is_due or not self._pending:
                 return
             self._flush_is_due = True
-        asyncio.get_running_loop().call_soon(self._begin_flush)
+        loop.call_soon(self._begin_flush)
 
     async def length(self) -> int | None:
         try:

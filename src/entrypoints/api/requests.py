@@ -78,8 +78,8 @@ class _Answer:
 
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
-            return str(value, "latin-1")
+        if name == b"x-request-id":
+            return str(value, "latin-1") if _SAFE_ID.fullmatch(value) else new_id()
     return new_id()
 
 
