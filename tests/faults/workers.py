@@ -11,11 +11,13 @@ from tests.servers.imcore import WorkerProcess
 
 LEASE_S = 10.0
 PAUSE_S = LEASE_S + 4.0
+IS_BUSY = 2
+"""Replies: one alone could end before the harm is done."""
 
 
 async def kill_one(scene: Scene) -> None:
     """`kill -9` of one in mid-reply; it stays dead until all is over, so the other one has to do it all."""
-    worker = scene.random.choice(scene.installation.workers)
+    worker = await _a_busy_one(scene)
     await blocking(worker.kill)
     scene.breaks("killed one worker")
 
@@ -40,7 +42,7 @@ async def kill_all(scene: Scene) -> None:
 
 async def freeze(scene: Scene) -> None:
     """SIGSTOP for longer than a lease lives, then SIGCONT: what the zombie still writes must be refused."""
-    worker = scene.random.choice(scene.installation.workers)
+    worker = await _a_busy_one(scene)
     await blocking(worker.pause)
     scene.breaks("froze one worker")
     await asyncio.sleep(PAUSE_S)
@@ -56,6 +58,20 @@ async def freeze_briefly(scene: Scene) -> None:
     scene.breaks("froze one worker")
     await asyncio.sleep(PAUSE_S)
     worker.resume()
+
+
+async def _a_busy_one(scene: Scene) -> WorkerProcess:
+    """One in mid-reply: which of them took the hints is chance."""
+    workers = list(scene.installation.workers)
+    scene.random.shuffle(workers)
+    busy: list[WorkerProcess] = []
+
+    def find() -> bool:
+        busy.extend(worker for worker in workers if worker.replies_running >= IS_BUSY)
+        return bool(busy)
+
+    await scene.eventually(find, 10, f"no worker writes {IS_BUSY} replies at once")
+    return busy[0] if busy else workers[0]
 
 
 async def _leases_lost(scene: Scene, worker: WorkerProcess) -> int:

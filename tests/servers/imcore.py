@@ -91,5 +91,12 @@ class ApiProcess(ImcoreProcess):
 class WorkerProcess(ImcoreProcess):
     """`imcore worker`; its metrics answer once it is ready."""
 
+    @property
+    def replies_running(self) -> int:
+        """How many replies it says that it is writing now."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:  # noqa: S310  (our own http URL)
+            metrics: str = answer.read().decode()
+        return sum(int(float(line.split()[1])) for line in metrics.splitlines() if line.startswith("im_replies_running "))
+
     def _command(self) -> list[str | Path]:
         return [*self._program, "worker", "--metrics-port", str(self.port), *self._more_arguments]
