@@ -7,7 +7,6 @@ import os
 import secrets
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
@@ -16,6 +15,7 @@ from entrypoints.public_keys import PublicKeys
 from entrypoints.settings import Settings
 from imcore.errors import InvalidUserIdError, UnauthenticatedError
 from imcore.ids import check_user_id
+from imcore.value import value
 
 DEFAULT_TTL_S = 24 * 3600
 
@@ -25,7 +25,7 @@ TRUST_S = 60.0
 MAX_VERIFIED = 50_000
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """`expires_at` in Unix seconds."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from imcore.chat_record import ChatRecord
@@ -15,12 +14,13 @@ from imcore.events import ReplyEvent
 from imcore.live_replies import LiveReplies
 from imcore.ports import MessageStore
 from imcore.resume_session import ended_event
+from imcore.value import value
 
 MAX_RECORDS = 200
 CLOCK_SKEW = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CatchUp:
     """`connected` gives the users who are connected here, and since when; `deliver` tells a user's connections and `live` of an event."""
 

@@ -16,12 +16,12 @@ and stays as it is: the leader's reply is written, and all of them begin, end an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
 from imcore.errors import RETRYABLE_REPLY_CODES, LLMError
 from imcore.message import storable
+from imcore.value import value
 
 
 class ReplyStatus(IntEnum):
@@ -40,7 +40,7 @@ MAX_MERGED = 50
 """How many messages one reply answers: they must all fit into its prompt."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ChatRecord:
     """What is known of one reply. `*_ms` are whole milliseconds, times UTC, tokens as the model counted them.
 
@@ -106,7 +106,7 @@ class ChatRecord:
         return text if isinstance(text, str) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lease:
     """The right to write one reply, until `lease_expires_at`; `attempt` is its fencing token."""
 
@@ -115,7 +115,7 @@ class Lease:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyOutcome:
     """How an attempt ended. `text` is what the user gets to keep: with SUCCESS always, with CANCELLED if not empty a message is stored."""
 
@@ -140,7 +140,7 @@ class ReplyOutcome:
         return self.status is ReplyStatus.SUCCESS or (self.status is ReplyStatus.CANCELLED and bool(self.text))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyError:
     """Why a reply failed, as clients and the record are told."""
 

@@ -6,14 +6,14 @@ so does a delta at offset 0 of the same attempt, which is how a snapshot of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from imcore.chat_record import ReplyError
 from imcore.message import Message
+from imcore.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyStarted:
     """`origin` names the process where the message came in: it is told of the deltas, others once they ask. Empty: every process is."""
 
@@ -26,7 +26,7 @@ class ReplyStarted:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyDelta:
     type: ClassVar[str] = "reply.delta"
     record_id: str
@@ -35,7 +35,7 @@ class ReplyDelta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyCompleted:
     type: ClassVar[str] = "reply.completed"
     record_id: str
@@ -43,7 +43,7 @@ class ReplyCompleted:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyFailed:
     type: ClassVar[str] = "reply.failed"
     record_id: str
@@ -51,7 +51,7 @@ class ReplyFailed:
     error: ReplyError
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyCancelled:
     type: ClassVar[str] = "reply.cancelled"
     record_id: str
@@ -63,7 +63,7 @@ ReplyEnded = ReplyCompleted | ReplyFailed | ReplyCancelled
 ReplyEvent = ReplyStarted | ReplyDelta | ReplyEnded
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopReply:
     """Asks whoever writes this reply to stop and to keep the text so far."""
 
@@ -71,7 +71,7 @@ class StopReply:
     record_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ShowReply:
     """Asks whoever writes this reply for a delta at offset 0 with the whole text so far, and to tell every process what follows."""
 
@@ -79,7 +79,7 @@ class ShowReply:
     record_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TellAll:
     """Asks every writer to tell every process what follows of the replies that run now: one has begun to listen."""
 

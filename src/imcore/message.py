@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from imcore.errors import InvalidRequestError, TooLargeError
+from imcore.value import value
 
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -17,7 +17,7 @@ class MessageType(StrEnum):
     AI_REPLY = "AI_REPLY"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """`seq` orders the messages of a session: always growing, gaps allowed; 0 until the store has given one. Times are UTC."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -17,9 +16,10 @@ from imcore.events import ReplyCancelled, ReplyEvent, WriterRequest
 from imcore.message import Message
 from imcore.prompt import HISTORY_MESSAGES, Prompt
 from imcore.session import Session
+from imcore.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stored:
     """What the store holds for a send; `duplicate` when it held it before.
 
@@ -33,7 +33,7 @@ class Stored:
     cancelled: Sequence[ReplyCancelled] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claimed:
     """A reply to be written: the records that it answers, in the order of their messages, and the conversation that leads to them.
 
@@ -49,7 +49,7 @@ class Claimed:
         return self.group[0]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finished:
     """What a reply left: its message, if there is one, and whether its session has an open record that nobody holds a lease of."""
 
@@ -57,7 +57,7 @@ class Finished:
     session_waits: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RunningReply:
     """What a renewal sends: the lease and, if it changed since the last renewal, the text so far."""
 
@@ -65,7 +65,7 @@ class RunningReply:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Renewal:
     """What a renewal answers: `held` leases live on; of those, `cancelled` ones were asked to stop. All others are lost."""
 
@@ -73,7 +73,7 @@ class Renewal:
     cancelled: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordPage:
     """Newest first; `next_cursor` is None on the last page."""
 
@@ -81,7 +81,7 @@ class RecordPage:
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Audit:
     """Counts that are all 0 in a healthy database. Each of them names a message or a reply that was lost or doubled."""
 

@@ -12,13 +12,14 @@ from imcore.ids import owned_session_id
 from imcore.message import Message
 from imcore.ports import MessageStore, RecordPage
 from imcore.session import Session
+from imcore.value import value
 
 MAX_PAGE = 200
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MessagePage:
     """Oldest first. Each cursor is the `seq` to go on from, None where there is nothing more on that side."""
 

@@ -12,13 +12,14 @@ from imcore.ids import owned_session_id, reply_message_id
 from imcore.live_replies import LiveReplies
 from imcore.message import Message
 from imcore.ports import MessageStore
+from imcore.value import value
 
 RESUME_PAGE = 200
 RESUME_CHARS = 100_000
 """A page must fit a frame that clients accept, 1 MiB for many: a character may take six bytes of JSON, and text in progress comes too."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplySoFar:
     """A reply without an end. `attempt` 0 means that nobody has begun it."""
 
@@ -29,7 +30,7 @@ class ReplySoFar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Resumed:
     """`recovered` is False when the client knows messages that the store does not: it must drop what it has and read anew.
 

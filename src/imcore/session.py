@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from imcore.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Session:
     """`last_seq` is the highest `seq` that the session has given away; `updated_at` is the time of its last message."""
 

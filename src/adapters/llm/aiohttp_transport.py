@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Self, TypeVar
@@ -16,6 +15,8 @@ import aiohttp
 import httpx2
 from openai import DefaultAsyncHttpxClient
 from yarl import URL
+
+from imcore.value import value
 
 BODY = "imcore_body"
 """The extension of a response that holds its `AiohttpBody`."""
@@ -37,7 +38,7 @@ Answer = httpx2.Response | httpx2.TransportError
 _known: ContextVar[list[Answer]] = ContextVar("_known")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """All of a request but its body, as aiohttp wants it; `request` is named in errors."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,9 +21,10 @@ from adapters.sql.windows import Window, read_all
 from imcore.chat_record import MAX_MERGED, ChatRecord, Lease, ReplyStatus
 from imcore.ports import Claimed, Renewal, RunningReply
 from imcore.prompt import MAX_WINDOW_MESSAGES
+from imcore.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claim:
     session_id: str
     lease_s: float
@@ -31,7 +32,7 @@ class Claim:
     merge: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Renew:
     running: Sequence[RunningReply]
     lease_s: float

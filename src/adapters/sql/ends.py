@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from imcore.errors import LeaseLostError
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
 from imcore.ports import Finished
+from imcore.value import value
 
 FROM_OUTCOME = (
     "status",
@@ -39,7 +40,7 @@ _FINAL = ("record_id", *FROM_OUTCOME, "response_content", "ai_message_id", "upda
 _end_records = BulkUpdate(records, *_FINAL)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _End:
     """`group`: all records that share the reply, the one that was written first."""
 

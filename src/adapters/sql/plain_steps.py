@@ -7,7 +7,6 @@ of its items that were plain, by their places; the others it leaves as they were
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from imcore.chat_record import ChatRecord, ReplyOutcome
 from imcore.ids import AI_USER_ID, reply_message_id
 from imcore.message import Message, MessageType
 from imcore.ports import Claimed, Finished, Stored
+from imcore.value import value
 
 _NAMES = ("record_id", "session_id", "user_id", "user_message_id", "created_at", "updated_at", "user_seq")
 _STATE = ("attempt", "attempt_limit", "lease_expires_at", "cancel_requested", "response_content")
@@ -89,7 +89,7 @@ def _sent(place: int, send: Send) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FarClaimed:
     """A claim whose conversation has answers far from their questions. It is still to be read, for which no claim beside it has to wait."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -25,6 +25,7 @@ from imcore.double_texting import DoubleTexting
 from imcore.errors import ForbiddenError, IMError, MessageConflictError, ReplyInProgressError
 from imcore.message import Message
 from imcore.ports import Stored
+from imcore.value import value
 
 _NEW_RECORD = (
     "record_id",
@@ -46,7 +47,7 @@ _insert_records = BulkInsert(records, *_NEW_RECORD)
 _Known = tuple[Message, ChatRecord | None]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     message: Message
     record: ChatRecord

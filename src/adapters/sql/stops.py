@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.sql.bulk import BulkUpdate, Write
@@ -14,12 +14,13 @@ from adapters.sql.session_log import SessionLog
 from imcore.chat_record import ChatRecord, ReplyStatus
 from imcore.events import ReplyCancelled
 from imcore.message import Message
+from imcore.value import value
 
 _ASKED = ("record_id", "cancel_requested", "updated_at")
 _ask_to_stop = BulkUpdate(records, *_ASKED)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stop:
     """What became of the records that share a reply, the leader first, and the message that it left."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -16,9 +16,10 @@ from adapters.sql.database_functions import NUMBERS, TEXTS, calling
 from adapters.sql.rows import MESSAGE, columns_of
 from adapters.sql.schema import messages, records
 from imcore.message import Message, MessageType
+from imcore.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Window:
     """The newest `limit` messages up to `user_seq`; of the replies none that came later."""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import orjson
 
 from imcore.errors import InvalidRequestError
 from imcore.ids import check_message_id
+from imcore.value import value
 
 MAX_KNOWN_REPLIES = 100
 MAX_PING_ID_CHARS = 64
 MAX_SEQ = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MessageSend:
     """`msg_content` is checked where messages are made."""
 
@@ -26,13 +26,13 @@ class MessageSend:
     msg_content: object
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReplyCancel:
     type: ClassVar[str] = "reply.cancel"
     record_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Resume:
     """`known_replies` are the records of the replies in progress that the client knows of."""
 
@@ -42,7 +42,7 @@ class Resume:
     known_replies: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ping:
     type: ClassVar[str] = "ping"
     id: str | int | None

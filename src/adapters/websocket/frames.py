@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import orjson
 
@@ -12,13 +11,14 @@ from adapters.websocket.render import JsonObject, message_json
 from imcore.events import ReplyCancelled, ReplyCompleted, ReplyDelta, ReplyEnded, ReplyEvent, ReplyFailed, ReplyStarted
 from imcore.ports import Stored
 from imcore.resume_session import ReplySoFar, Resumed
+from imcore.value import value
 
 _FINAL_TEXT = 0x81
 _SIZE_IN_2_BYTES = 126
 _SIZE_IN_8_BYTES = 127
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """`data` is the JSON, `wire` a whole WebSocket frame with it; `event` what it tells of a reply, None if it is about something else."""
 
