@@ -10,6 +10,7 @@ from adapters.llm.closable import ClosableLLMClient
 from adapters.llm.factory import LLMOptions, build_llm_client
 from adapters.memory.notifier import MemoryNotifier
 from adapters.memory.reply_queue import MemoryReplyQueue
+from adapters.pubsub.connection import redis_client
 from adapters.pubsub.notifier import RedisNotifier
 from adapters.sql.engine import open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
@@ -60,13 +61,15 @@ def build_celery(settings: Settings) -> Celery:
         raise WrongSettingsError(f"IM_REDIS_URL: {error}") from None
 
 
-def build_queue(celery: Celery, notifier: MemoryNotifier | RedisNotifier) -> MemoryReplyQueue | CeleryReplyQueue:
+def build_queue(settings: Settings, celery: Celery, notifier: MemoryNotifier | RedisNotifier) -> MemoryReplyQueue | CeleryReplyQueue:
     """Celery's adapter, or the one of embedded mode."""
-    if celery is None or isinstance(notifier, MemoryNotifier):
+    if settings.redis_url is None or isinstance(notifier, MemoryNotifier):
         return MemoryReplyQueue()
+    from adapters.task_queue.hint_broker import HintBroker  # noqa: PLC0415  # as above
     from adapters.task_queue.reply_queue import CeleryReplyQueue  # noqa: PLC0415  # as above
 
-    return CeleryReplyQueue(celery, origin=lambda: notifier.origin)
+    client = redis_client(settings.redis_url, name="imcore-hints", repeats=True)  # a repeated hint is harmless
+    return CeleryReplyQueue(HintBroker(celery, client), origin=lambda: notifier.origin)
 
 
 def build_consumer(celery: Celery, queue: ReplyQueue, writers: ReplyWriters) -> CeleryHintConsumer:
@@ -118,7 +121,7 @@ class ApiContainer(containers.DeclarativeContainer):
     store = providers.Singleton(build_store, settings, "api")
     celery = providers.Singleton(build_celery, settings)
     notifier = providers.Singleton(build_notifier, settings)
-    queue = providers.Singleton(build_queue, celery, notifier)
+    queue = providers.Singleton(build_queue, settings, celery, notifier)
     live = providers.Singleton(LiveReplies, notifier.provided.publish_request, here=notifier.provided.name)
     hub = providers.Singleton(Hub, live, max_connections_per_user=settings.provided.max_connections_per_user)
     send_message = providers.Singleton(
@@ -151,7 +154,7 @@ class WorkerContainer(containers.DeclarativeContainer):
     store = providers.Singleton(build_store, settings, "worker")
     celery = providers.Singleton(build_celery, settings)
     notifier = providers.Singleton(build_notifier, settings)
-    queue = providers.Singleton(build_queue, celery, notifier)
+    queue = providers.Singleton(build_queue, settings, celery, notifier)
     llm = providers.Singleton(build_llm, settings)
     writers = providers.Singleton(
         build_writers, settings, store=store, queue=queue, notifier=notifier, llm=llm, meter=metrics, slots=concurrency
@@ -169,5 +172,5 @@ class CliContainer(containers.DeclarativeContainer):
     store = providers.Singleton(build_store, settings, "cli")
     celery = providers.Singleton(build_celery, settings)
     notifier = providers.Singleton(build_notifier, settings)
-    queue = providers.Singleton(build_queue, celery, notifier)
+    queue = providers.Singleton(build_queue, settings, celery, notifier)
     llm = providers.Singleton(build_llm, settings)

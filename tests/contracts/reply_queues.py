@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from adapters.memory.reply_queue import MemoryReplyQueue
+from adapters.pubsub.connection import redis_client
 from adapters.task_queue.celery_app import celery_app
 from adapters.task_queue.consumer import CeleryHintConsumer
+from adapters.task_queue.hint_broker import HintBroker
 from adapters.task_queue.reply_queue import CeleryReplyQueue
 from imcore.ports import ReplyQueue
 
@@ -64,7 +66,8 @@ async def celery_rig(
     redis_url: str, *, open_s: float = 0.2, stall_s: float = 30.0, origin: Callable[[], str] = str
 ) -> AsyncIterator[QueueRig]:
     with celery_app(redis_url) as app:
-        queue, writers = CeleryReplyQueue(app, open_s=open_s, origin=origin), Writers()
+        client = redis_client(redis_url, name="hints", repeats=True)
+        queue, writers = CeleryReplyQueue(HintBroker(app, client), open_s=open_s, origin=origin), Writers()
         consumer = CeleryHintConsumer(app, queue, writers.offer, stall_s=stall_s)
         try:
             yield QueueRig(queue, writers, consumer.start)

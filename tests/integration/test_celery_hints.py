@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager
 import pytest
 import redis
 
+from adapters.pubsub.connection import redis_client
 from adapters.task_queue.celery_app import HINT_TASK, celery_app
 from adapters.task_queue.consumer import CeleryHintConsumer
+from adapters.task_queue.hint_broker import HintBroker
 from adapters.task_queue.reply_queue import CeleryReplyQueue
 from imcore.errors import QueueUnavailableError
 from tests.contracts.reply_queues import QueueRig, Writers, celery_rig
@@ -181,7 +183,8 @@ async def test_a_worker_can_be_stopped_while_its_broker_is_away(broker: ValkeySe
 @asynccontextmanager
 async def _consuming(redis_url: str, **options: float) -> AsyncIterator[tuple[CeleryHintConsumer, CeleryReplyQueue, Writers]]:
     with celery_app(redis_url) as app:
-        queue, writers = CeleryReplyQueue(app, open_s=0.2), Writers()
+        client = redis_client(redis_url, name="hints", repeats=True)
+        queue, writers = CeleryReplyQueue(HintBroker(app, client), open_s=0.2), Writers()
         consumer = CeleryHintConsumer(app, queue, writers.offer, **options)
         await consumer.start()
         await eventually(lambda: _is_well(consumer))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 
+from adapters.pubsub.connection import redis_client
 from adapters.task_queue.celery_app import HINT_QUEUE, HINT_TASK, celery_app
 from adapters.task_queue.hint_broker import HintBroker
 from tests.contracts.reply_queues import celery_rig
@@ -42,13 +43,13 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def _publish_both(redis_url: str) -> None:
+async def _publish_both(redis_url: str) -> None:
     """A hint for `sent` by `send_task`, then one for `rendered` by our own."""
     with celery_app(redis_url) as app:
-        app.send_task(HINT_TASK, (["sent"],), queue=HINT_QUEUE, ignore_result=True)
-        broker = HintBroker(app)
-        broker.publish(["rendered"])
-        broker.close()
+        await asyncio.to_thread(app.send_task, HINT_TASK, (["sent"],), queue=HINT_QUEUE, ignore_result=True)
+        broker = HintBroker(app, redis_client(redis_url, name="hints"))
+        await broker.publish(["rendered"])
+        await broker.close()
 
 
 def _without_what_differs(message: str | bytes) -> tuple[dict[str, Any], Any]:
@@ -63,7 +64,7 @@ def _without_what_differs(message: str | bytes) -> tuple[dict[str, Any], Any]:
 
 
 async def test_a_hint_is_what_send_task_would_have_published(redis_url: str, client: redis.Redis) -> None:
-    await asyncio.to_thread(_publish_both, redis_url)
+    await _publish_both(redis_url)
     rendered, sent = client.lrange("im:celery:hints", 0, -1)
     assert _without_what_differs(rendered) == _without_what_differs(sent)
 
@@ -71,7 +72,7 @@ async def test_a_hint_is_what_send_task_would_have_published(redis_url: str, cli
 async def test_the_writers_hear_both(redis_url: str) -> None:
     async with celery_rig(redis_url) as rig:
         await rig.listen()
-        await asyncio.to_thread(_publish_both, redis_url)
+        await _publish_both(redis_url)
         await eventually(lambda: rig.writers.sessions == ["sent", "rendered"])
 
 
@@ -96,7 +97,7 @@ async def test_a_hint_from_nowhere_that_anybody_could_name_is_taken_all_the_same
 
 
 async def test_any_celery_worker_hears_both(redis_url: str, client: redis.Redis) -> None:
-    await asyncio.to_thread(_publish_both, redis_url)
+    await _publish_both(redis_url)
     async with _stock_worker(redis_url):
         await eventually(lambda: client.lrange("heard", 0, -1) == ["sent", "rendered"])
 

@@ -9,14 +9,17 @@ from redis.asyncio import Redis, Sentinel
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError  # noqa: A004  # Redis' own, which is not Python's
 from redis.maint_notifications import MaintNotificationsConfig
 
 _TIMEOUT_S = 1
 _OPTIONS: dict[str, Any] = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S, "socket_keepalive": True}
 
 
-def redis_client(url: str) -> Redis:
-    """Not connected yet. It fails within about a second and tries nothing twice: no message may be published twice.
+def redis_client(url: str, *, name: str, repeats: bool = False) -> Redis:
+    """Not connected yet; `name` is what the server lists it under. It fails within about a second.
+
+    A command that was cut off is given up, for nobody knows whether it was done; with `repeats` it is given once more.
 
     `redis://`, `rediss://`, or `sentinel://[user:password@]host:port;sentinel://host:port/db?master_name=mymaster`.
 
@@ -25,19 +28,22 @@ def redis_client(url: str) -> Redis:
     """
     options = {
         **_OPTIONS,
-        "retry": Retry(NoBackoff(), 0),
-        "client_name": "imcore-pubsub",
+        "retry": Retry(NoBackoff(), 1 if repeats else 0, supported_errors=(ConnectionError,)),
+        "client_name": name,
         "protocol": 2,  # in version 3 redis-py makes a line for its log of each message, whether it is logged or not
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
     return _master(url, options) if url.startswith("sentinel://") else Redis.from_url(url, **options)
 
 
-async def close_client(client: Redis) -> None:
-    """Close its connections, those to Sentinels too."""
-    await client.aclose()
-    if isinstance(client.connection_pool, SentinelConnectionPool):
-        await client.connection_pool.sentinel_manager.aclose()
+class _Master(Redis):
+    """What Sentinels say is the master."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close its connections, those to Sentinels too."""
+        await super().aclose(close_connection_pool)
+        assert isinstance(self.connection_pool, SentinelConnectionPool)  # noqa: S101  # it was made by a Sentinel
+        await self.connection_pool.sentinel_manager.aclose()
 
 
 def _master(url: str, options: dict[str, Any]) -> Redis:
@@ -48,5 +54,5 @@ def _master(url: str, options: dict[str, Any]) -> Redis:
     hosts = [(sentinel.hostname, sentinel.port or 26379) for sentinel in sentinels]
     name = dict(parse_qsl(last.query)).get("master_name", "mymaster")
     found = Sentinel(hosts, sentinel_kwargs=_OPTIONS, **options)  # type: ignore[no-untyped-call]  # it has no types
-    master: Redis = found.master_for(name, username=user or None, password=password, db=int(last.path.strip("/") or 0))
+    master: Redis = found.master_for(name, redis_class=_Master, username=user or None, password=password, db=int(last.path.strip("/") or 0))
     return master

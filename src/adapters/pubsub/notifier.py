@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from adapters.pubsub import wire
 from adapters.pubsub.channels import EVENTS, REQUESTS, events_of
-from adapters.pubsub.connection import close_client, redis_client
+from adapters.pubsub.connection import redis_client
 from adapters.pubsub.neighbours import Neighbours
 from adapters.pubsub.publisher import Publisher
 from adapters.pubsub.subscriber import Subscriber
@@ -33,7 +33,7 @@ class RedisNotifier(Notifier):
     def __init__(
         self, redis_url: str, *, batch_bytes: int = 256 * 1024, silence_s: float = 10.0, answer_s: float = 1.0, count_s: float = 10.0
     ) -> None:
-        self._client = redis_client(redis_url)
+        self._client = redis_client(redis_url, name="imcore-pubsub")
         self._publisher = Publisher(self._client, batch_bytes=batch_bytes)
         self._subscriber = Subscriber(self._client, on_message=self._on_message, on_gap=self._on_gap, silence_s=silence_s)
         self._neighbours = Neighbours(self._client, every_s=count_s)
@@ -49,10 +49,7 @@ class RedisNotifier(Notifier):
 
     @property
     def origin(self) -> str:
-        """This process's name if it is one of several that listen for events, so that it is worth telling it something alone; or empty.
-
-        May be read in any thread.
-        """
+        """This process's name if it is one of several that listen for events, so that it is worth telling it something alone; or empty."""
         return self._name if self._event_listeners and self._subscriber.is_subscribed and self._neighbours.exist else ""
 
     @property
@@ -77,7 +74,7 @@ class RedisNotifier(Notifier):
         await self._publisher.close(timeout_s=self._answer_s)
         await self._neighbours.close()
         await self._subscriber.close()
-        await close_client(self._client)
+        await self._client.aclose()
 
     def publish(self, user_id: str, event: ReplyEvent, *, origin: str = "") -> None:
         self._publisher.add_event(user_id, event, origin)

@@ -1,15 +1,12 @@
-"""CeleryReplyQueue: hints leave the event loop with its next turn and reach the broker from one thread."""
+"""CeleryReplyQueue: hints leave with the next turn of the event loop, all that were given in this one together."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
-import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-
-from celery import Celery  # type: ignore[import-untyped]  # it ships no types
 
 from adapters.task_queue.circuit import Circuit
 from adapters.task_queue.hint_broker import HintBroker
@@ -22,7 +19,7 @@ SESSIONS_A_HINT = 200
 
 
 class CeleryReplyQueue(ReplyQueue):
-    """Gathers session ids; one thread publishes what has gathered while the previous publish ran.
+    """Gathers session ids; one task of the loop publishes what has gathered while the previous hint was on its way.
 
     A hint costs both processes the same whatever it carries. So one leaves with all that the same turn of the loop enqueues, which is what
     was committed together, and with what comes while the one before is on its way. After a failure hints are dropped for `open_s` seconds,
@@ -32,7 +29,7 @@ class CeleryReplyQueue(ReplyQueue):
 
     def __init__(
         self,
-        app: Celery,
+        broker: HintBroker,
         *,
         origin: Callable[[], str] = str,
         open_s: float = 3.0,
@@ -42,29 +39,24 @@ class CeleryReplyQueue(ReplyQueue):
     ) -> None:
         self.published = 0
         self.dropped = 0
-        self._broker = HintBroker(app)
+        self._broker = broker
         self._origin = origin
         self._circuit = Circuit("queue of hints", open_s=open_s)
         self._max_pending = max_pending
         self._answer_s = answer_s
         self._close_s = close_s
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="imcore-hints")
-        self._lock = threading.Lock()  # never held during I/O
         self._pending: dict[str, None] = {}
-        self._flush_is_due = False
+        self._publisher: asyncio.Task[None] | None = None
         self._closed = False
 
     def enqueue(self, session_ids: Collection[str]) -> None:
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if self._closed or self._circuit.is_open:
-                self.dropped += len(session_ids)
-                return
-            self._keep(session_ids)
-            if self._flush_is_due or not self._pending:
-                return
-            self._flush_is_due = True
-        loop.call_soon(self._begin_flush)
+        if self._closed or self._circuit.is_open:
+            self.dropped += len(session_ids)
+            return
+        if self._publisher is None:
+            loop, empty = asyncio.get_running_loop(), contextvars.Context()  # it is not part of the request that happened to start it
+            self._publisher = loop.create_task(self._publish_all(), name="publish hints", context=empty)
+        self._keep(session_ids)
 
     async def length(self) -> int | None:
         try:
@@ -76,24 +68,17 @@ class CeleryReplyQueue(ReplyQueue):
         await self._ask_length()
 
     async def close(self) -> None:
-        """Publish what is pending if the broker takes it, and end the thread; takes `close_s` seconds at most."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            finished = self._thread.submit(self._finish)
-        self._thread.shutdown(wait=False)
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(finished), self._close_s)
-        except TimeoutError:
-            logger.warning("The broker does not answer; the last hints may be lost", extra={"sessions": len(self._pending)})
-        else:
-            self._thread.shutdown()  # it has nothing left to do
-
-    def _begin_flush(self) -> None:
-        with self._lock:
-            if not self._closed:  # else `_finish` publishes them
-                self._thread.submit(self._flush)
+        """Publish what is pending if the broker takes it, and disconnect; takes `close_s` seconds at most."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._publisher is not None:
+            _, late = await asyncio.wait([self._publisher], timeout=self._close_s)
+            if late:
+                logger.warning("The broker does not answer; the last hints may be lost", extra={"sessions": len(self._pending)})
+                self._publisher.cancel()
+                await asyncio.wait(late)
+        await self._broker.close()
 
     def _keep(self, session_ids: Collection[str]) -> None:
         for session_id in session_ids:
@@ -103,58 +88,41 @@ class CeleryReplyQueue(ReplyQueue):
                 self.dropped += 1
 
     async def _ask_length(self) -> int:
-        with self._lock:
-            if self._closed:
-                raise QueueUnavailableError("The queue of hints is closed.")
-            answer = self._thread.submit(self._broker.length)
+        if self._closed:
+            raise QueueUnavailableError("The queue of hints is closed.")
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(answer), self._answer_s)
+            async with asyncio.timeout(self._answer_s):
+                return await self._broker.length()
         except TimeoutError:
             raise QueueUnavailableError(f"The broker does not answer within {self._answer_s} s.") from None
 
-    # In the thread
-
-    def _flush(self) -> None:
-        """Publish one hint; a further one is queued behind whatever else waits for the thread."""
-        if session_ids := self._take():
-            self._publish(session_ids)
-        with self._lock:
-            if self._pending and not self._closed:
-                self._thread.submit(self._flush)
-            else:
-                self._flush_is_due = False
-
-    def _finish(self) -> None:
-        while session_ids := self._take():
-            self._publish(session_ids)
-        self._broker.close()
+    async def _publish_all(self) -> None:
+        """One hint after the other, until nothing is pending."""
+        try:
+            while session_ids := self._take():
+                await self._publish(session_ids)
+        finally:
+            self._publisher = None
 
     def _take(self) -> list[str]:
-        with self._lock:
-            session_ids = list(islice(self._pending, SESSIONS_A_HINT))
-            for session_id in session_ids:
-                del self._pending[session_id]
-            return session_ids
+        session_ids = list(islice(self._pending, SESSIONS_A_HINT))
+        for session_id in session_ids:
+            del self._pending[session_id]
+        return session_ids
 
-    def _publish(self, session_ids: list[str]) -> None:
+    async def _publish(self, session_ids: list[str]) -> None:
         if self._circuit.is_open:
-            self._drop(session_ids)
+            self.dropped += len(session_ids)
             return
         try:
-            self._broker.publish(session_ids, self._origin())
+            await self._broker.publish(session_ids, self._origin())
         except QueueUnavailableError as error:
             self._circuit.failed(error)
-            self._drop(session_ids)
+            self.dropped += len(session_ids)
         except Exception as error:
             logger.exception("A hint could not be published", extra={"sessions": len(session_ids)})
             self._circuit.failed(error)
-            self._drop(session_ids)
+            self.dropped += len(session_ids)
         else:
-            self.published += len(session_ids)
             self._circuit.worked()
-
-    def _drop(self, session_ids: list[str]) -> None:
-        """Drop these and what has gathered meanwhile."""
-        with self._lock:
-            self.dropped += len(session_ids) + len(self._pending)
-            self._pending.clear()
+            self.published += len(session_ids)

@@ -8,7 +8,9 @@ from typing import Any
 
 from celery import Celery  # type: ignore[import-untyped]  # it ships no types
 
+from adapters.pubsub.connection import redis_client
 from adapters.task_queue.celery_app import celery_app
+from adapters.task_queue.hint_broker import HintBroker
 from adapters.task_queue.reply_queue import CeleryReplyQueue
 from loadtest.benchmarks.clients.tally import Tally, now
 from loadtest.benchmarks.parts.work.tasks_load import TasksLoad
@@ -22,7 +24,8 @@ class EnqueuedHints(TasksLoad):
 
     def __init__(self, tally: Tally, *, redis_url: str, callers: int) -> None:
         super().__init__(tally)
-        self._queue = CeleryReplyQueue(celery_app(redis_url))
+        client = redis_client(redis_url, name="hints", repeats=True)
+        self._queue = CeleryReplyQueue(HintBroker(celery_app(redis_url), client))
         self._sessions = [f"user{number}" for number in range(callers)]
 
     async def connect(self) -> None:
