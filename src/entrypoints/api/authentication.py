@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from imcore.errors import ForbiddenError, UnauthenticatedError
 _documented = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JWT whose `sub` is the user id.")
 
 
-async def authenticate(services: Services, headers: Headers) -> Identity:
+async def authenticate(services: Services, headers: Mapping[str, str]) -> Identity:
     """Whose request this is.
 
     Raises:
@@ -29,7 +29,7 @@ async def authenticate(services: Services, headers: Headers) -> Identity:
     return await services.tokens.verify(token)
 
 
-def bearer_token(headers: Headers) -> str | None:
+def bearer_token(headers: Mapping[str, str]) -> str | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 

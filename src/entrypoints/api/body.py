@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import orjson
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from imcore.errors import InvalidRequestError, TooLargeError
 
 
-async def read_json_object(headers: Headers, receive: Receive, max_bytes: int) -> dict[str, object]:
+async def read_json_object(headers: Mapping[str, str], receive: Receive, max_bytes: int) -> dict[str, object]:
     """The JSON object that the body is.
 
     Raises:

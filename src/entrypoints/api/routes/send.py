@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -51,7 +51,7 @@ class SendEndpoint:
         await answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
-        services, headers = self._services, Headers(scope=scope)
+        services, headers = self._services, _headers(scope)
         user_id = (await authenticate(services, headers)).user_id
         asked = message_send(await read_json_object(headers, receive, services.max_input_bytes))
         await services.admission.check(user_id)
@@ -60,6 +60,11 @@ class SendEndpoint:
             services.metrics.message_stored(stored.message.msg_type.value)
         streamed = _stream(services, user_id, stored) if wants_events(headers.get("accept")) else None
         return streamed or JSONBytes(orjson.dumps(accepted_json(stored)), _status(stored))
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """By their names in lower case, the first of several with one name. Starlette's own look through all of them for each name asked."""
+    return {str(name, "latin-1"): str(value, "latin-1") for name, value in reversed(scope["headers"])}
 
 
 def _stream(services: Services, user_id: str, stored: Stored) -> Response | None:
