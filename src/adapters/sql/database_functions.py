@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, JSON, BigInteger, Column, Select, String, Text, bindparam, cast, func, select
+from sqlalchemy import ARRAY, JSON, BigInteger, Column, DateTime, Select, String, Text, bindparam, cast, func, select
 
 from adapters.sql.bulk import TextArray
 
 TEXTS = (TextArray, ARRAY(String))
 NUMBERS = (TextArray, ARRAY(BigInteger))
+TIMES = (TextArray, ARRAY(DateTime(timezone=True)))
 DOCUMENT = (Text, JSON)
 
 

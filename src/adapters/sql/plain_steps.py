@@ -17,7 +17,7 @@ from adapters.sql.claims import Claim
 from adapters.sql.clock import HeardClock
 from adapters.sql.columns import UtcDateTime, json_text
 from adapters.sql.connection import Connection
-from adapters.sql.database_functions import DOCUMENT, TEXTS, calling
+from adapters.sql.database_functions import DOCUMENT, TEXTS, TIMES, calling
 from adapters.sql.ends import FROM_OUTCOME, response_of
 from adapters.sql.schema import records
 from adapters.sql.sends import Send
@@ -35,10 +35,16 @@ _STATE = ("attempt", "attempt_limit", "lease_expires_at", "cancel_requested", "r
 
 _ADD = calling(
     "add_messages",
-    [Column("place", Integer), Column("seq", BigInteger), Column("stored_at", UtcDateTime)],
+    [Column("stored_at", UtcDateTime), Column("seqs", Text)],
     session_ids=TEXTS,
+    user_ids=TEXTS,
     message_ids=TEXTS,
-    given=DOCUMENT,
+    record_ids=TEXTS,
+    contents=TEXTS,
+    given_at=TIMES,
+    sessions_named=(Integer, Integer),
+    attempt_limit=(Integer, Integer),
+    max_pending=(Integer, Integer),
 )
 _CLAIM = calling(
     "claim_replies",
@@ -59,34 +65,42 @@ _FINISH = calling(
 
 async def add_messages(connection: Connection, sends: Sequence[Send]) -> Mapping[int, Stored]:
     """Messages that are new, in sessions of their own users, who do not wait for too many replies: all of them or none."""
-    session_ids = {send.message.session_id for send in sends}
-    message_ids = {send.message.message_id for send in sends}
-    owners = {(send.message.session_id, send.record.user_id) for send in sends}
-    if len(message_ids) < len(sends) or len(owners) > len(session_ids) or any(send.looks_at_open_records for send in sends):
+    messages = [send.message for send in sends]
+    user_ids = [send.record.user_id for send in sends]
+    session_ids = [message.session_id for message in messages]
+    message_ids = [message.message_id for message in messages]
+    sessions_named = len(set(session_ids))
+    limits = sends[0].record.attempt_limit, sends[0].max_pending
+    if (
+        len(set(message_ids)) < len(sends)
+        or len(set(zip(session_ids, user_ids, strict=True))) > sessions_named
+        or not all(_is_plain(send, limits) for send in sends)
+    ):
         return {}
-    given = [_sent(place, send) for place, send in enumerate(sends)]
-    rows = await connection.execute(
-        _ADD, {"session_ids": sorted(session_ids), "message_ids": sorted(message_ids), "given": orjson.dumps(given).decode()}
-    )
-    return {place: sends[place].stored(seq, stored_at) for place, seq, stored_at in rows}
-
-
-def _sent(place: int, send: Send) -> dict[str, object]:
-    message, record = send.message, send.record
-    return {
-        "place": place,
-        "message_id": message.message_id,
-        "session_id": message.session_id,
-        "user_id": record.user_id,
-        "msg_type": message.msg_type,
-        "msg_content": message.msg_content,
-        "created_at": message.created_at,
-        "updated_at": message.updated_at,
-        "record_id": record.record_id,
-        "record_created_at": record.created_at,
-        "attempt_limit": record.attempt_limit,
-        "max_pending": send.max_pending,
+    given = {
+        "session_ids": session_ids,
+        "user_ids": user_ids,
+        "message_ids": message_ids,
+        "record_ids": [send.record.record_id for send in sends],
+        "contents": [message.msg_content for message in messages],
+        "given_at": [message.created_at.isoformat() for message in messages],
+        "sessions_named": sessions_named,
+        "attempt_limit": limits[0],
+        "max_pending": limits[1],
     }
+    for stored_at, seqs in await connection.execute(_ADD, given):
+        return {place: send.stored(int(seq), stored_at) for place, (send, seq) in enumerate(zip(sends, seqs.split(","), strict=True))}
+    return {}
+
+
+def _is_plain(send: Send, limits: tuple[int, int | None]) -> bool:
+    message, record = send.message, send.record
+    return (
+        message.created_at == message.updated_at == record.created_at
+        and message.msg_type is MessageType.TEXT
+        and (record.attempt_limit, send.max_pending) == limits
+        and not send.looks_at_open_records
+    )
 
 
 @value

@@ -56,7 +56,7 @@ class Send:
 
     @property
     def looks_at_open_records(self) -> bool:
-        return self.double_texting in {DoubleTexting.REJECT, DoubleTexting.INTERRUPT}
+        return self.double_texting is DoubleTexting.REJECT or self.double_texting is DoubleTexting.INTERRUPT
 
     def stored(self, seq: int, stored_at: datetime) -> Stored:
         """The answer: message and record with what the store gives them. Recovery goes by `stored_at`, a time by the database's clock."""
