@@ -92,6 +92,40 @@ async def test_what_one_turn_of_the_loop_hints_at_is_one_task(broker: ValkeyServ
             assert client.llen(KEY) == turn
 
 
+async def test_a_hint_from_outside_the_loop_is_refused_before_anything_changes(broker: ValkeyServer, client: redis.Redis) -> None:
+    async with celery_rig(broker.url) as rig:
+        rig.queue.enqueue(["inside"])
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            await asyncio.to_thread(rig.queue.enqueue, ["outside"])
+        await eventually(lambda: rig.queue.published == 1)
+        assert client.llen(KEY) == 1
+        assert rig.queue.dropped == 0
+
+
+async def test_a_connection_to_a_server_that_became_a_replica_is_given_up(broker: ValkeyServer, client: redis.Redis) -> None:
+    """Its name may lead to another one by now."""
+    async with celery_rig(broker.url) as rig:
+        await rig.queue.ping()
+        before = _connections_of_hints(client)
+        client.replicaof("127.0.0.1", 1)
+        rig.queue.enqueue(["ada"])
+        await eventually(lambda: rig.queue.dropped == 1)
+        assert not before & _connections_of_hints(client)
+        client.replicaof("NO", "ONE")
+        await _until_published(rig)
+
+
+def _connections_of_hints(client: redis.Redis) -> set[str]:
+    return {each["id"] for each in client.client_list() if each["name"] == "hints"}
+
+
+async def _until_published(rig: QueueRig) -> None:
+    async with asyncio.timeout(20):
+        while not rig.queue.published:
+            rig.queue.enqueue(["bob"])
+            await asyncio.sleep(0.02)
+
+
 async def test_whoever_asks_for_the_length_connects_for_the_first_hint_too(broker: ValkeyServer, client: redis.Redis) -> None:
     async with celery_rig(broker.url) as rig:
         assert await rig.queue.length() == 0

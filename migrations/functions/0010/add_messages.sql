@@ -2,8 +2,7 @@
 --
 -- All of them or none: where one is not plain (its id is known, the session is somebody else's, its user waits for too many replies) nothing
 -- is kept and no row returned. The arrays have an item for each message, in the messages' order: no id twice, no session with two users.
--- `sessions_named` says how many sessions they are of. `seqs` are their numbers in the same order, with commas between them. Arrays and one row, for a document and a row for each message cost
--- a fifth of all this.
+-- `sessions_named` says how many sessions they name. `seqs` are the messages' numbers in the same order, with commas between them.
 CREATE FUNCTION add_messages (
     session_ids text[],
     user_ids text[],

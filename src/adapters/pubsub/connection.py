@@ -9,17 +9,26 @@ from redis.asyncio import Redis, Sentinel
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError  # noqa: A004  # Redis' own, which is not Python's
+from redis.exceptions import ConnectionError, ReadOnlyError  # noqa: A004  # Redis' own, which is not Python's
 from redis.maint_notifications import MaintNotificationsConfig
 
 _TIMEOUT_S = 1
-_OPTIONS: dict[str, Any] = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S, "socket_keepalive": True}
+
+_ONCE = Retry(NoBackoff(), 0)
+_ONCE_MORE = Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ReadOnlyError))
+_OPTIONS: dict[str, Any] = {
+    "socket_timeout": _TIMEOUT_S,
+    "socket_connect_timeout": _TIMEOUT_S,
+    "socket_keepalive": True,
+    "retry": _ONCE,  # also of Sentinels: there are others to ask
+}
 
 
 def redis_client(url: str, *, name: str, repeats: bool = False) -> Redis:
     """Not connected yet; `name` is what the server lists it under. It fails within about a second.
 
-    A command that was cut off is given up, for nobody knows whether it was done; with `repeats` it is given once more.
+    A command that was cut off is given up, for nobody knows whether it was done. With `repeats` it is given once more on a new connection,
+    also where the server has become a replica: its name may lead to another one now.
 
     `redis://`, `rediss://`, or `sentinel://[user:password@]host:port;sentinel://host:port/db?master_name=mymaster`.
 
@@ -28,7 +37,7 @@ def redis_client(url: str, *, name: str, repeats: bool = False) -> Redis:
     """
     options = {
         **_OPTIONS,
-        "retry": Retry(NoBackoff(), 1 if repeats else 0, supported_errors=(ConnectionError,)),
+        "retry": _ONCE_MORE if repeats else _ONCE,
         "client_name": name,
         "protocol": 2,  # in version 3 redis-py makes a line for its log of each message, whether it is logged or not
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),

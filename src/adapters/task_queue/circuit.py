@@ -1,7 +1,7 @@
 """A circuit: keeps work away from a broker that has just failed.
 
-It is one time stamp. The stack's circuit-breaker library guards calls where they are made; here the answer is needed elsewhere, on the
-event loop and before any call, so that a hint is dropped without waking the thread that would publish it.
+It is one time stamp. The stack's circuit-breaker library guards calls where they are made; here the answer is needed before any call, so
+that a hint is dropped without waking the task that would publish it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 class Circuit:
     """Closed until something fails, then open for `open_s` seconds; what is tried after that closes or reopens it.
 
-    `worked` and `failed` belong to one thread, `is_open` may be read from any. Only changes are logged.
+    Only changes are logged.
     """
 
     def __init__(self, name: str, *, open_s: float) -> None:

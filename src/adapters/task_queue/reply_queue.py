@@ -50,13 +50,14 @@ class CeleryReplyQueue(ReplyQueue):
         self._closed = False
 
     def enqueue(self, session_ids: Collection[str]) -> None:
+        loop = asyncio.get_running_loop()  # elsewhere it is refused, before anything changes
         if self._closed or self._circuit.is_open:
             self.dropped += len(session_ids)
             return
-        if self._publisher is None:
-            loop, empty = asyncio.get_running_loop(), contextvars.Context()  # it is not part of the request that happened to start it
-            self._publisher = loop.create_task(self._publish_all(), name="publish hints", context=empty)
         self._keep(session_ids)
+        if self._pending and (self._publisher is None or self._publisher.done()):
+            empty = contextvars.Context()  # it is not part of the request that happened to start it
+            self._publisher = loop.create_task(self._publish_all(), name="publish hints", context=empty)
 
     async def length(self) -> int | None:
         try:
@@ -68,7 +69,7 @@ class CeleryReplyQueue(ReplyQueue):
         await self._ask_length()
 
     async def close(self) -> None:
-        """Publish what is pending if the broker takes it, and disconnect; takes `close_s` seconds at most."""
+        """Publish what is pending if the broker takes it within `close_s` seconds, and disconnect."""
         if self._closed:
             return
         self._closed = True
@@ -98,11 +99,8 @@ class CeleryReplyQueue(ReplyQueue):
 
     async def _publish_all(self) -> None:
         """One hint after the other, until nothing is pending."""
-        try:
-            while session_ids := self._take():
-                await self._publish(session_ids)
-        finally:
-            self._publisher = None
+        while session_ids := self._take():
+            await self._publish(session_ids)
 
     def _take(self) -> list[str]:
         session_ids = list(islice(self._pending, SESSIONS_A_HINT))
