@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -20,7 +21,7 @@ class GroupCommit(Generic[Item, Answer]):
     """Collects the items of concurrent callers while a batch is being committed. One that comes alone is committed at once.
 
     After a batch of several the next is begun `pause_s` later: under load that makes batches larger and each item cheaper. The first
-    batch is begun `gather_s` after its first item.
+    batch is begun `gather_s` after its first item, or as soon as `enough_items` wait.
 
     `commit` writes a batch in one transaction and returns, in the same order, an answer for each item: an exception among them goes
     to that item's caller alone. If it raises, the batch is halved and halved again, until the item that cannot be written is found
@@ -33,11 +34,14 @@ class GroupCommit(Generic[Item, Answer]):
         *,
         max_items: int = MAX_BATCH_ITEMS,
         gather_s: float = 0.0,
+        enough_items: int = MAX_BATCH_ITEMS,
         pause_s: float = 0.0,
     ) -> None:
         self._commit = commit
         self._max_items = max_items
         self._gather_s = gather_s
+        self._enough_items = enough_items
+        self._is_enough = asyncio.Event()
         self._pause_s = pause_s
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._flusher: asyncio.Task[None] | None = None
@@ -49,6 +53,8 @@ class GroupCommit(Generic[Item, Answer]):
             raise StoreUnavailableError("The store is being closed.")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
+        if len(self._waiting) >= self._enough_items:
+            self._is_enough.set()
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush())
         return answer
@@ -56,13 +62,14 @@ class GroupCommit(Generic[Item, Answer]):
     async def close(self) -> None:
         """Accept no more; return once all that was accepted is answered."""
         self._closed = True
+        self._is_enough.set()
         if self._flusher is not None:
             await self._flusher
 
     async def _flush(self) -> None:
         try:
             if self._gather_s > 0 and not self._closed:
-                await asyncio.sleep(self._gather_s)
+                await self._gather()
             while self._waiting:
                 batch = list(islice(self._waiting, self._max_items))
                 for _ in batch:
@@ -72,6 +79,13 @@ class GroupCommit(Generic[Item, Answer]):
                     await asyncio.sleep(self._pause_s)
         finally:
             self._flusher = None
+
+    async def _gather(self) -> None:
+        self._is_enough.clear()
+        if len(self._waiting) < self._enough_items:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._gather_s):
+                    await self._is_enough.wait()
 
     async def _write(self, batch: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
         if not batch:

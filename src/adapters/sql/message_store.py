@@ -35,6 +35,9 @@ PAUSE_S = 0.004
 GATHER_ENDS_S = 0.04
 """A reply's text is with its readers when it ends; its commit may wait for that of others."""
 
+ENOUGH_ENDS = 8
+"""They wait no longer. Users who are answered together send together: all would come into step, and queue up at each step."""
+
 ENDS_PAUSE_S = 0.008
 """Between calls of PostgreSQL that end replies, while several wait: their callers are in no hurry, and each call ends in a commit."""
 
@@ -60,7 +63,9 @@ class SqlAlchemyMessageStore(MessageStore):
         )
         self._renewals = self._grouped(claims.renew_all)
         self._releases = self._grouped(claims.release_all)
-        self._ends = self._step(ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S, pause_s=ENDS_PAUSE_S)
+        self._ends = self._step(
+            ends.finish_all, plain_steps.finish_replies, gather_s=GATHER_ENDS_S, enough_items=ENOUGH_ENDS, pause_s=ENDS_PAUSE_S
+        )
 
     def _step(
         self,
@@ -69,25 +74,33 @@ class SqlAlchemyMessageStore(MessageStore):
         *,
         max_items: int = MAX_BATCH_ITEMS,
         gather_s: float = 0.0,
+        enough_items: int = MAX_BATCH_ITEMS,
         pause_s: float = PAUSE_S,
     ) -> Step[Item, Answer]:
         if self._database.dialect != POSTGRESQL:
-            return self._grouped(in_transaction, max_items=max_items, gather_s=gather_s)
+            return self._grouped(in_transaction, max_items=max_items, gather_s=gather_s, enough_items=enough_items)
         return PlainFirst(
             lambda items: self._database.write_at_once(lambda connection: in_one_call(connection, items)),
             self._grouped(in_transaction, max_items=max_items),
             max_items=max_items,
             gather_s=gather_s,
+            enough_items=enough_items,
             pause_s=pause_s,
         )
 
     def _grouped(
-        self, in_transaction: InTransaction[Item, Answer], *, max_items: int = MAX_BATCH_ITEMS, gather_s: float = 0.0
+        self,
+        in_transaction: InTransaction[Item, Answer],
+        *,
+        max_items: int = MAX_BATCH_ITEMS,
+        gather_s: float = 0.0,
+        enough_items: int = MAX_BATCH_ITEMS,
     ) -> GroupCommit[Item, Answer]:
         return GroupCommit(
             lambda items: self._database.write(lambda connection: in_transaction(connection, items)),
             max_items=max_items,
             gather_s=gather_s,
+            enough_items=enough_items,
             pause_s=PAUSE_S,
         )
 

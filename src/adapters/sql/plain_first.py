@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic
 
-from adapters.sql.group_commit import Answer, GroupCommit, Item
+from adapters.sql.group_commit import MAX_BATCH_ITEMS, Answer, GroupCommit, Item
 
 
 class PlainFirst(Generic[Item, Answer]):
     """Each batch is given to `plain`, which answers items by their places in it; what it does not answer goes to `thorough`.
 
-    `gather_s`, `pause_s`: see `GroupCommit`.
+    `gather_s`, `enough_items`, `pause_s`: see `GroupCommit`.
     """
 
     def __init__(
@@ -22,11 +22,12 @@ class PlainFirst(Generic[Item, Answer]):
         *,
         max_items: int,
         gather_s: float = 0.0,
+        enough_items: int = MAX_BATCH_ITEMS,
         pause_s: float = 0.0,
     ) -> None:
         self._plain = plain
         self._thorough = thorough
-        self._batches = GroupCommit(self._commit, max_items=max_items, gather_s=gather_s, pause_s=pause_s)
+        self._batches = GroupCommit(self._commit, max_items=max_items, gather_s=gather_s, enough_items=enough_items, pause_s=pause_s)
 
     def submit(self, item: Item) -> asyncio.Future[Answer]:
         """As `GroupCommit.submit`."""

@@ -125,3 +125,27 @@ async def test_a_new_batch_is_begun_after_a_quiet_time() -> None:
     assert await group.submit(2) == "kept 2"
     await group.close()
     assert ledger.batches == [[1], [2]]
+
+
+async def test_a_batch_that_gathers_is_begun_as_soon_as_enough_wait() -> None:
+    ledger = Ledger()
+    ledger.open.set()
+    group = GroupCommit(ledger.commit, gather_s=3600.0, enough_items=3)
+    answers = [group.submit(number) for number in (1, 2)]
+    await asyncio.sleep(0)
+    assert not ledger.begun.is_set()
+    await asyncio.gather(*answers, group.submit(3))
+    again = [group.submit(number) for number in (4, 5, 6)]
+    await asyncio.gather(*again)
+    assert ledger.batches == [[1, 2, 3], [4, 5, 6]]
+
+
+async def test_a_batch_that_gathers_is_begun_when_its_time_is_over_or_the_store_is_closed() -> None:
+    ledger = Ledger()
+    ledger.open.set()
+    soon, never = GroupCommit(ledger.commit, gather_s=0.001), GroupCommit(ledger.commit, gather_s=3600.0)
+    assert await soon.submit(1) == "kept 1"
+    kept = never.submit(2)
+    await asyncio.sleep(0)
+    await never.close()
+    assert await kept == "kept 2"
