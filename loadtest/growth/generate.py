@@ -21,7 +21,7 @@ from sqlalchemy import Dialect
 
 from adapters.sql.engine import driver_url
 from adapters.sql.migrations_runner import migrate
-from loadtest.growth import indexes
+from loadtest.growth import aside
 from loadtest.growth.history import History
 from loadtest.growth.rows import Writer, Writers
 
@@ -44,14 +44,14 @@ class Loader(Protocol):
 
 
 class PostgresLoader:
-    """COPY into tables without indexes."""
+    """COPY into tables without indexes, whose pages are filled."""
 
     def __init__(self, connection: psycopg.Connection, dialect: Dialect) -> None:
         self.writers = Writers(dialect)
         self._connection = connection
 
     def begin(self) -> None:
-        indexes.put_aside(self._connection)
+        aside.put_aside(self._connection)
 
     def count(self, table: str) -> int:
         row = self._connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
@@ -66,14 +66,14 @@ class PostgresLoader:
                         copy.write_row(row)
 
     def finish(self) -> None:
-        if not indexes.are_aside(self._connection):
+        if not aside.are_aside(self._connection):
             return
         self._connection.execute("SET maintenance_work_mem = '1GB'")
-        indexes.put_back(self._connection)
+        aside.put_back(self._connection)
         print("  VACUUM ANALYZE", flush=True)
         self._connection.execute("VACUUM (ANALYZE, FREEZE)")
         self._connection.execute("CHECKPOINT")
-        indexes.forget(self._connection)
+        aside.forget(self._connection)
 
 
 class SqliteLoader:

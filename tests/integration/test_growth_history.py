@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from adapters.sql.engine import open_engines
+from adapters.sql.engine import Engines, open_engines
 from adapters.sql.message_store import SqlAlchemyMessageStore
 from adapters.sql.migrations_runner import _run
 from adapters.sql.schema import metadata
@@ -19,6 +19,7 @@ from imcore.message import Message
 from imcore.ports import Audit
 from loadtest.growth.generate import generate
 from loadtest.growth.history import LONG_SESSION, OPEN_RECORDS, SHORT_SESSION, History, Turn
+from tests.contracts.message_stores import send
 
 MESSAGES = 3_000
 
@@ -58,6 +59,17 @@ async def test_the_schema_is_that_of_the_migrations(url: str) -> None:
     assert await asyncio.to_thread(_run, url, _differences) == []
 
 
+async def test_new_records_go_to_the_end_of_the_table(postgres_url: str) -> None:
+    await asyncio.to_thread(generate, postgres_url, History(MESSAGES))
+    engines = open_engines(postgres_url, application_name="imcore-test")
+    async with SqlAlchemyMessageStore(engines) as store:
+        _, last = await _record_pages(engines)
+        for number in range(40):
+            await send(store, f"new{number}")
+        first, _ = await _record_pages(engines, "user_id LIKE 'new%'")
+        assert first >= last
+
+
 async def test_an_interrupted_generation_goes_on_to_the_same_history(url: str, sqlite_url: str) -> None:
     whole_url = f"{sqlite_url}.whole"
     with pytest.raises(_InterruptedError):
@@ -71,6 +83,14 @@ async def test_an_interrupted_generation_goes_on_to_the_same_history(url: str, s
         assert await _all_messages(resumed, LONG_SESSION) == await _all_messages(whole, LONG_SESSION)
         assert await resumed.sessions(LONG_SESSION, limit=5) == await whole.sessions(LONG_SESSION, limit=5)
         assert await resumed.audit(older_than_s=0) == await whole.audit(older_than_s=0)
+
+
+async def _record_pages(engines: Engines, where: str = "true") -> tuple[int, int]:
+    """The first and the last page of the table that has such records."""
+    page = "(ctid::text::point)[0]::int"
+    async with engines.read.connect() as connection:
+        row = (await connection.execute(text(f"SELECT min({page}), max({page}) FROM ai_chat_records WHERE {where}"))).one()  # noqa: S608  (ours)
+        return row[0], row[1]
 
 
 def _differences(connection: Connection) -> Sequence[object]:

@@ -1,4 +1,9 @@
-"""Indexes of PostgreSQL put aside while rows are loaded: building one at the end costs a fraction of keeping it."""
+"""What PostgreSQL does without while rows are loaded.
+
+Indexes, for building one at the end costs a fraction of keeping it. And the room that pages of records keep for changes: records that ended
+have used theirs, so that new ones go to the table's end. After a history that the adapter itself stored, claimed and ended, 200 of the next
+4,000 sends went to an old page of records; after one that was copied into pages with room 2,691, each a page more to read and to write.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,9 @@ from psycopg import sql
 
 TABLES = ["messages", "ai_chat_records", "sessions"]
 
-_ASIDE = sql.Identifier("growth_indexes_put_aside")
+_GROWING = "ai_chat_records"  # a session's row keeps its size, and goes on using the room
+
+_ASIDE = sql.Identifier("growth_put_aside")
 
 _DEFINITIONS = sql.SQL("""
 SELECT conname::text AS name,
@@ -17,19 +24,23 @@ SELECT conname::text AS name,
 UNION ALL
 SELECT indexrelid::regclass::text, 'DROP INDEX ' || indexrelid::regclass, pg_get_indexdef(indexrelid)
   FROM pg_index WHERE indrelid = ANY({tables}::regclass[]) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
-""").format(tables=sql.Literal(TABLES))
+UNION ALL
+SELECT 'room in ' || oid::regclass, 'ALTER TABLE ' || oid::regclass || ' RESET (fillfactor)',
+       'ALTER TABLE ' || oid::regclass || ' SET (fillfactor = ' || option_value || ')'
+  FROM pg_class, pg_options_to_table(reloptions) WHERE oid = {growing}::regclass AND option_name = 'fillfactor'
+""").format(tables=sql.Literal(TABLES), growing=sql.Literal(_GROWING))
 
 
 _Definition = tuple[str, str, str]
-"""Of one index: its name, and the statements that drop it and that make it."""
+"""The name of one thing, and the statements that drop it and that make it."""
 
 
 class SchemaDiffersError(Exception):
-    """The tables do not have the indexes that the migrations made."""
+    """The tables are not as the migrations made them."""
 
 
 def put_aside(connection: psycopg.Connection) -> None:
-    """Drop all indexes and remember them in a table; does nothing where that is done already."""
+    """Drop it all and remember it in a table; does nothing where that is done already."""
     if are_aside(connection):
         return
     with connection.transaction():
@@ -39,7 +50,7 @@ def put_aside(connection: psycopg.Connection) -> None:
 
 
 def put_back(connection: psycopg.Connection) -> None:
-    """Build what `put_aside` dropped and is not there yet, each in a transaction of its own, then compare. It stays remembered.
+    """Make what `put_aside` dropped and is not there yet, each in a transaction of its own, then compare. It stays remembered.
 
     Raises:
         SchemaDiffersError: the definitions are not those that the migrations made.
@@ -67,6 +78,6 @@ def _remembered(connection: psycopg.Connection) -> list[_Definition]:
 
 
 def are_aside(connection: psycopg.Connection) -> bool:
-    """Whether indexes were put aside and not forgotten since."""
+    """Whether something was put aside and not forgotten since."""
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [_ASIDE.as_string()]).fetchone()
     return row is not None and bool(row[0])
