@@ -25,6 +25,10 @@ from loadtest.growth import aside
 from loadtest.growth.history import History
 from loadtest.growth.rows import Writer, Writers
 
+_BESIDE = sql.SQL("CREATE TEMPORARY TABLE {beside} ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA")
+_COPY = sql.SQL("COPY {beside} FROM STDIN")
+_INSERT = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {beside}")
+
 
 class Loader(Protocol):
     """One database that takes rows by the thousand."""
@@ -44,7 +48,11 @@ class Loader(Protocol):
 
 
 class PostgresLoader:
-    """COPY into tables without indexes, whose pages are filled."""
+    """COPY beside the tables, then INSERT into them without indexes.
+
+    COPY alone leaves at the end of each page the room that its next row did not fit in. VACUUM finds it, and each later send goes to an old
+    page. Rows that come singly fill such gaps: after a history that the adapter stored, no message of 4,000 sends went to an old page.
+    """
 
     def __init__(self, connection: psycopg.Connection, dialect: Dialect) -> None:
         self.writers = Writers(dialect)
@@ -60,10 +68,16 @@ class PostgresLoader:
     def write(self, *batches: tuple[Writer, Sequence[Sequence[Any]]]) -> None:
         with self._connection.transaction(), self._connection.cursor() as cursor:
             for writer, rows in batches:
-                columns = sql.SQL(", ").join(map(sql.Identifier, writer.columns))
-                with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(writer.table), columns)) as copy:
+                names = {
+                    "table": sql.Identifier(writer.table),
+                    "beside": sql.Identifier(f"{writer.table}_beside"),
+                    "columns": sql.SQL(", ").join(map(sql.Identifier, writer.columns)),
+                }
+                cursor.execute(_BESIDE.format(**names))
+                with cursor.copy(_COPY.format(**names)) as copy:
                     for row in rows:
                         copy.write_row(row)
+                cursor.execute(_INSERT.format(**names))
 
     def finish(self) -> None:
         if not aside.are_aside(self._connection):

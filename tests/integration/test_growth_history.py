@@ -59,14 +59,15 @@ async def test_the_schema_is_that_of_the_migrations(url: str) -> None:
     assert await asyncio.to_thread(_run, url, _differences) == []
 
 
-async def test_new_records_go_to_the_end_of_the_table(postgres_url: str) -> None:
+@pytest.mark.parametrize(("table", "who"), [("messages", "from_user_id"), ("ai_chat_records", "user_id")])
+async def test_what_is_stored_later_goes_to_the_end_of_the_table(postgres_url: str, table: str, who: str) -> None:
     await asyncio.to_thread(generate, postgres_url, History(MESSAGES))
     engines = open_engines(postgres_url, application_name="imcore-test")
     async with SqlAlchemyMessageStore(engines) as store:
-        _, last = await _record_pages(engines)
+        _, last = await _pages(engines, table)
         for number in range(40):
-            await send(store, f"new{number}")
-        first, _ = await _record_pages(engines, "user_id LIKE 'new%'")
+            await send(store, f"new{number}", text="What would you say to a walk along the river this afternoon? " * 3)
+        first, _ = await _pages(engines, f"{table} WHERE {who} LIKE 'new%'")
         assert first >= last
 
 
@@ -85,12 +86,12 @@ async def test_an_interrupted_generation_goes_on_to_the_same_history(url: str, s
         assert await resumed.audit(older_than_s=0) == await whole.audit(older_than_s=0)
 
 
-async def _record_pages(engines: Engines, where: str = "true") -> tuple[int, int]:
-    """The first and the last page of the table that has such records."""
+async def _pages(engines: Engines, rows: str) -> tuple[int, int]:
+    """The first and the last page that holds one of the rows."""
     page = "(ctid::text::point)[0]::int"
     async with engines.read.connect() as connection:
-        row = (await connection.execute(text(f"SELECT min({page}), max({page}) FROM ai_chat_records WHERE {where}"))).one()  # noqa: S608  (ours)
-        return row[0], row[1]
+        found = (await connection.execute(text(f"SELECT min({page}), max({page}) FROM {rows}"))).one()  # noqa: S608  (words of ours)
+        return found[0], found[1]
 
 
 def _differences(connection: Connection) -> Sequence[object]:
