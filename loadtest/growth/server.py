@@ -15,7 +15,7 @@ FIXED_SETTINGS = {
     "work_mem": "16MB",
     "max_wal_size": "4GB",
     "jit": "off",
-    "autovacuum": "off",  # its CPU would be counted; data are vacuumed and analysed once, when they are made
+    "autovacuum": "off",  # its CPU would be counted; `grown` does its work before a run
 }
 """The same whatever the size of the data. Storage is a solid-state disk: random_page_cost is said to be close to 1."""
 
