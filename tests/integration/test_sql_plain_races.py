@@ -21,9 +21,13 @@ from tests.contracts.message_stores import LONG_S, a_send, claim, lease_of, outc
 from tests.polling import eventually
 
 T = TypeVar("T")
+MODES = pytest.mark.parametrize(
+    "modes", [(False, False), (False, True), (True, False)], ids=["plain, plain", "plain, merging", "merging, plain"]
+)
 Psql = psycopg.Connection[tuple[Any, ...]]
 
 LOCK = b"SELECT FROM sessions WHERE session_id = %s FOR UPDATE"
+LOCK_RECORD = b"SELECT FROM ai_chat_records WHERE record_id = %s FOR UPDATE"
 MAKE = b"INSERT INTO sessions VALUES ('alice', %s, 1, now(), now())"
 SAY = b"""
 WITH said AS (
@@ -92,7 +96,7 @@ async def test_the_same_send_through_two_processes_is_kept_once(stores: Stores, 
     assert [line.seq for line in await stores[0].messages("alice", "alice", limit=9)] == [1, 2]
 
 
-@pytest.mark.parametrize("modes", [(False, False), (False, True), (True, False)], ids=["plain, plain", "plain, merging", "merging, plain"])
+@MODES
 async def test_of_two_processes_claims_one_wins(stores: Stores, url: str, modes: tuple[bool, bool]) -> None:
     for _ in range(2):
         await send(stores[0])
@@ -148,6 +152,32 @@ async def test_a_claim_that_waited_sees_what_was_cancelled_and_sent_meanwhile(st
     assert isinstance(claimed, Claimed)
     assert claimed.record.record_id == second[1].record_id
     assert [line.message_id for line in claimed.window] == [first.message.message_id, second[0].message_id]
+
+
+@MODES
+async def test_of_two_processes_claims_that_waited_while_a_session_was_made_at_most_one_has_its_reply(
+    stores: Stores, url: str, modes: tuple[bool, bool]
+) -> None:
+    """Neither saw the session when it took its locks."""
+
+    async def claim_two(store: SqlAlchemyMessageStore, merge: bool, user: str) -> list[Claimed | None]:
+        return await asyncio.gather(*(store.claim(session_id, lease_s=LONG_S, merge=merge) for session_id in ("alice", user)))
+
+    others = ("bob", "carol")
+    for user in others:
+        await send(stores[0], user)
+    with holding(url, *((LOCK, user) for user in others)) as locking:
+        begun = await waiting(url, *map(claim_two, stores, modes, others))
+        with holding(url, (MAKE, "alice"), (SAY, "")):
+            pass
+        with holding(url, (LOCK_RECORD, "first")), psycopg.connect(url, autocommit=True) as looking:
+            locking.commit()
+            await eventually(lambda: sum(claim.done() for claim in begun) + waiters(looking) == len(begun))
+    first, second = await asyncio.gather(*begun)
+    assert first[1] is not None
+    assert second[1] is not None
+    won = [claimed for claimed in (first[0], second[0], await stores[0].claim("alice", lease_s=LONG_S)) if claimed is not None]
+    assert len(won) == 1
 
 
 async def test_an_end_and_a_cancelling_of_the_same_reply_leave_one_reply(stores: Stores, url: str) -> None:
